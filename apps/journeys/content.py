@@ -1,0 +1,697 @@
+"""The content of a journey map as plain JSON: what a version freezes, what the API takes, how two versions differ.
+
+Pure: nothing here reads or writes the database. A content is::
+
+    {"name", "persona": id | None, "metric": "nps"|"csat"|"ces",
+     "stages": [{"id", "name", "duration",
+                 "steps": [{"id", "name", "belief": -2..2 | None, "touchpoints": [key, ...],
+                            "cards": [{"id", "lane", "text", "evidence"}]}]}]}
+
+Ids stay with a stage, step or card over all versions of its map; that is what tells "renamed" from "removed and added".
+Touchpoints are named by key, which never changes once a touchpoint exists.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+from django.utils.translation import gettext, gettext_lazy, ngettext
+
+from cxm.errors import DomainErrors, FieldError
+from cxm.ids import parse_uuid, uuid7
+
+MAX_STAGES = 40
+MAX_STEPS = 200
+MAX_CARDS = 2000
+MAX_PLACES = 2000
+NAME_LENGTH = 200
+CARD_LENGTH = 1000
+DURATION_LENGTH = 60
+LANE_LENGTH = 40
+BELIEF_LOW, BELIEF_HIGH = -2.0, 2.0
+MAX_ERRORS = 50
+
+METRICS = ("nps", "csat", "ces")
+EVIDENCE = ("assumption", "some", "measured")
+
+STANDARD_LANES = {
+    "actions": gettext_lazy("Customer actions"),
+    "thoughts": gettext_lazy("Thoughts"),
+    "pain_points": gettext_lazy("Pain points"),
+    "opportunities": gettext_lazy("Opportunities"),
+}
+OTHER_LANES = {
+    "emotions": gettext_lazy("Feelings"),
+    "backstage": gettext_lazy("Backstage"),
+    "owner": gettext_lazy("Owner"),
+}
+LANE_ALIASES = {
+    "action": "actions",
+    "customer_actions": "actions",
+    "doing": "actions",
+    "thought": "thoughts",
+    "thinking": "thoughts",
+    "pain": "pain_points",
+    "pains": "pain_points",
+    "pain_point": "pain_points",
+    "painpoints": "pain_points",
+    "opportunity": "opportunities",
+    "opps": "opportunities",
+    "emotion": "emotions",
+    "feeling": "emotions",
+    "feelings": "emotions",
+}
+RESERVED_LANES = frozenset({"touchpoint", "touchpoints"})
+
+TOUCHPOINT_KEY = re.compile(r"[a-z0-9_-]{1,64}")
+_NOT_WORD = re.compile(r"[^\w]+")
+
+
+class CardContent(TypedDict):
+    """One note on the map."""
+
+    id: str
+    lane: str
+    text: str
+    evidence: str
+
+
+class StepContent(TypedDict):
+    """One column of the map."""
+
+    id: str
+    name: str
+    belief: float | None
+    touchpoints: list[str]
+    cards: list[CardContent]
+
+
+class StageContent(TypedDict):
+    """A named run of steps."""
+
+    id: str
+    name: str
+    duration: str
+    steps: list[StepContent]
+
+
+class MapContent(TypedDict):
+    """The whole map."""
+
+    name: str
+    persona: str | None
+    metric: str
+    stages: list[StageContent]
+
+
+def lane_key(lane: str) -> str:
+    """The lane a card is shown in: spelling and known synonyms aside ("Pain point" -> "pain_points")."""
+    slug = _NOT_WORD.sub("_", lane.strip().lower()).strip("_")
+    return LANE_ALIASES.get(slug, slug)
+
+
+def lane_title(lane: str) -> str:
+    """What a person reads beside the lane."""
+    key = lane_key(lane)
+    known = STANDARD_LANES.get(key) or OTHER_LANES.get(key)
+    return str(known) if known else key.replace("_", " ").capitalize()
+
+
+def lanes_of(stages: Iterable[StageContent]) -> list[str]:
+    """Keys of the lanes to show: the four standard ones, then every other lane in use, in a steady order."""
+    used = {lane_key(card["lane"]) for step in iter_steps(stages) for card in step["cards"]}
+    known = [key for key in OTHER_LANES if key in used]
+    return [*STANDARD_LANES, *known, *sorted(used - set(STANDARD_LANES) - set(OTHER_LANES))]
+
+
+def iter_steps(stages: Iterable[StageContent]) -> Iterator[StepContent]:
+    """All steps of the map in the order a customer passes them."""
+    for stage in stages:
+        yield from stage["steps"]
+
+
+def touchpoint_keys(content: MapContent) -> list[str]:
+    """Keys of the touchpoints on the map, each once, in map order."""
+    return list(dict.fromkeys(key for step in iter_steps(content["stages"]) for key in step["touchpoints"]))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reading what somebody sent
+
+
+class _Reader:
+    """Collects errors with the path of their field, so that one answer names everything that is wrong."""
+
+    def __init__(self) -> None:
+        self.errors: list[FieldError] = []
+
+    def refuse(self, path: str, message: str, code: str = "invalid") -> None:
+        """Note an error; after MAX_ERRORS further ones are not collected."""
+        if len(self.errors) < MAX_ERRORS:
+            self.errors.append({"field": path, "code": code, "message": message})
+
+    def finish(self) -> None:
+        """Raise everything noted, if anything was."""
+        if self.errors:
+            raise DomainErrors(self.errors)
+
+    def text(self, value: object, path: str, limit: int, *, required: bool = True) -> str:
+        """A stripped string of at most `limit` characters; "" after an error."""
+        if value is None and not required:
+            return ""
+        if not isinstance(value, str):
+            self.refuse(path, gettext("Give a text here."), "required" if value is None else "invalid")
+            return ""
+        text = value.strip()
+        if any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in text):
+            self.refuse(path, gettext("Remove the characters that cannot be stored (NUL or half a character)."))
+            return ""
+        if required and not text:
+            self.refuse(path, gettext("Must not be empty."), "required")
+        elif len(text) > limit:
+            message = gettext("Is %(length)d characters long; at most %(limit)d are kept.")
+            self.refuse(path, message % {"length": len(text), "limit": limit}, "max_length")
+            return ""
+        return text
+
+    def items(self, value: object, path: str) -> list[Any]:
+        """A list; None counts as empty."""
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.refuse(path, gettext("Must be a list."))
+            return []
+        return value
+
+    def mapping(self, value: object, path: str) -> Mapping[str, Any]:
+        """A JSON object; {} after an error."""
+        if not isinstance(value, Mapping):
+            self.refuse(path, gettext("Must be an object."))
+            return {}
+        return value
+
+    def choice(self, value: object, path: str, choices: Sequence[str], default: str) -> str:
+        """One of `choices`; None counts as the default."""
+        if value is None or value == "":
+            return default
+        if not isinstance(value, str) or value not in choices:
+            self.refuse(path, gettext("Must be one of: %(choices)s.") % {"choices": ", ".join(choices)}, "choice")
+            return default
+        return value
+
+    def identifier(self, value: object, path: str) -> str:
+        """An id the sender knows a row by; "" when none was given."""
+        if value is None or value == "":
+            return ""
+        identifier = parse_uuid(value)
+        if identifier is None:
+            self.refuse(path, gettext("Is not an id."))
+        return str(identifier or "")
+
+    def belief(self, value: object, path: str) -> float | None:
+        """-2 (terrible) to 2 (wonderful), None when the team has not said."""
+        if value is None or value == "":
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.refuse(path, gettext("Must be a number from -2 to 2, or null."))
+            return None
+        if not BELIEF_LOW <= value <= BELIEF_HIGH:
+            self.refuse(path, gettext("Must be a number from -2 to 2, or null."), "range")
+            return None
+        return float(value)
+
+    def lane(self, value: object, path: str) -> str:
+        """The name of a lane as it was sent; any name will do but that of the touchpoints' own lane."""
+        lane = self.text(value, path, LANE_LENGTH)
+        if lane and not lane_key(lane):
+            self.refuse(path, gettext("Name the lane with letters, for example pain_points."))
+            return ""
+        if lane_key(lane) in RESERVED_LANES:
+            self.refuse(path, gettext("Touchpoints are not cards: list their keys under touchpoints."), "reserved")
+            return ""
+        return lane
+
+
+def read_name(value: object, path: str = "name") -> str:
+    """The name of a map, stage or step, or DomainErrors naming `path`."""
+    reader = _Reader()
+    name = reader.text(value, path, NAME_LENGTH)
+    reader.finish()
+    return name
+
+
+def read_duration(value: object, path: str = "duration") -> str:
+    """How long a stage lasts, in words; "" when nobody said."""
+    reader = _Reader()
+    duration = reader.text(value, path, DURATION_LENGTH, required=False)
+    reader.finish()
+    return duration
+
+
+def read_card_text(value: object, path: str = "text") -> str:
+    """The text of a card, or DomainErrors naming `path`."""
+    reader = _Reader()
+    text = reader.text(value, path, CARD_LENGTH)
+    reader.finish()
+    return text
+
+
+def read_lane(value: object, path: str = "lane") -> str:
+    """The lane of a card, or DomainErrors naming `path`."""
+    reader = _Reader()
+    lane = reader.lane(value, path)
+    reader.finish()
+    return lane
+
+
+def read_belief(value: object, path: str = "belief") -> float | None:
+    """The team's belief about a step, -2..2 or None, or DomainErrors naming `path`."""
+    reader = _Reader()
+    belief = reader.belief(value, path)
+    reader.finish()
+    return belief
+
+
+def read_choice(value: object, path: str, choices: Sequence[str], default: str) -> str:
+    """One of `choices`, or DomainErrors naming `path`."""
+    reader = _Reader()
+    choice = reader.choice(value, path, choices, default)
+    reader.finish()
+    return choice
+
+
+def read_stages(value: object) -> list[StageContent]:
+    """The stages of an API body, checked and completed.
+
+    Ids are kept where the sender gave them and "" elsewhere. Raises DomainErrors with paths such as
+    `stages.0.steps.2.cards.1.text`.
+    """
+    reader = _Reader()
+    stages = [
+        _read_stage(reader, raw, f"stages.{index}")
+        for index, raw in enumerate(_limited(reader, reader.items(value, "stages"), "stages", MAX_STAGES))
+    ]
+    steps = list(iter_steps(stages))
+    _refuse_excess(reader, len(steps), MAX_STEPS, gettext("steps"))
+    _refuse_excess(reader, sum(len(step["cards"]) for step in steps), MAX_CARDS, gettext("cards"))
+    _refuse_excess(reader, sum(len(step["touchpoints"]) for step in steps), MAX_PLACES, gettext("touchpoints"))
+    _refuse_repeated_ids(reader, stages)
+    reader.finish()
+    return stages
+
+
+def _limited(reader: _Reader, values: list[Any], path: str, limit: int) -> list[Any]:
+    if len(values) > limit:
+        message = gettext("Holds %(count)d items; at most %(limit)d are taken.")
+        reader.refuse(path, message % {"count": len(values), "limit": limit}, "max_items")
+        return []
+    return values
+
+
+def _refuse_excess(reader: _Reader, count: int, limit: int, what: str) -> None:
+    if count > limit:
+        message = gettext("The map has %(count)d %(what)s; at most %(limit)d are taken.")
+        reader.refuse("stages", message % {"count": count, "what": what, "limit": limit}, "max_items")
+
+
+def _refuse_repeated_ids(reader: _Reader, stages: list[StageContent]) -> None:
+    kinds: tuple[tuple[str, list[str]], ...] = (
+        ("stages", [stage["id"] for stage in stages]),
+        ("steps", [step["id"] for step in iter_steps(stages)]),
+        ("cards", [card["id"] for step in iter_steps(stages) for card in step["cards"]]),
+    )
+    for what, ids in kinds:
+        given = [identifier for identifier in ids if identifier]
+        if len(given) != len(set(given)):
+            reader.refuse("stages", gettext("An id is used twice among the %(what)s.") % {"what": what}, "duplicate")
+
+
+def _read_stage(reader: _Reader, raw: object, path: str) -> StageContent:
+    stage = reader.mapping(raw, path)
+    steps = _limited(reader, reader.items(stage.get("steps"), f"{path}.steps"), f"{path}.steps", MAX_STEPS)
+    return {
+        "id": reader.identifier(stage.get("id"), f"{path}.id"),
+        "name": reader.text(stage.get("name"), f"{path}.name", NAME_LENGTH),
+        "duration": reader.text(stage.get("duration"), f"{path}.duration", DURATION_LENGTH, required=False),
+        "steps": [_read_step(reader, step, f"{path}.steps.{index}") for index, step in enumerate(steps)],
+    }
+
+
+def _read_step(reader: _Reader, raw: object, path: str) -> StepContent:
+    step = reader.mapping(raw, path)
+    cards = _limited(reader, reader.items(step.get("cards"), f"{path}.cards"), f"{path}.cards", MAX_CARDS)
+    return {
+        "id": reader.identifier(step.get("id"), f"{path}.id"),
+        "name": reader.text(step.get("name"), f"{path}.name", NAME_LENGTH),
+        "belief": reader.belief(step.get("belief"), f"{path}.belief"),
+        "touchpoints": _read_keys(reader, step.get("touchpoints"), f"{path}.touchpoints"),
+        "cards": [_read_card(reader, card, f"{path}.cards.{index}") for index, card in enumerate(cards)],
+    }
+
+
+def _read_keys(reader: _Reader, raw: object, path: str) -> list[str]:
+    keys: list[str] = []
+    for index, value in enumerate(_limited(reader, reader.items(raw, path), path, MAX_PLACES)):
+        if not isinstance(value, str) or not TOUCHPOINT_KEY.fullmatch(value):
+            reader.refuse(f"{path}.{index}", gettext("Must be the key of a touchpoint (a-z, 0-9, _ and -)."))
+        elif value in keys:
+            reader.refuse(f"{path}.{index}", gettext("Stands on this step already."), "duplicate")
+        else:
+            keys.append(value)
+    return keys
+
+
+def _read_card(reader: _Reader, raw: object, path: str) -> CardContent:
+    card = reader.mapping(raw, path)
+    return {
+        "id": reader.identifier(card.get("id"), f"{path}.id"),
+        "lane": reader.lane(card.get("lane"), f"{path}.lane"),
+        "text": reader.text(card.get("text"), f"{path}.text", CARD_LENGTH),
+        "evidence": reader.choice(card.get("evidence"), f"{path}.evidence", EVIDENCE, "assumption"),
+    }
+
+
+def key_paths(stages: Iterable[StageContent]) -> list[tuple[str, str]]:
+    """(field path, touchpoint key) of every placement: to say which key of a body is unknown."""
+    return [
+        (f"stages.{i}.steps.{j}.touchpoints.{k}", key)
+        for i, stage in enumerate(stages)
+        for j, step in enumerate(stage["steps"])
+        for k, key in enumerate(step["touchpoints"])
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Keeping ids when a whole map is replaced
+
+
+def keep_ids(old: list[StageContent], new: list[StageContent]) -> list[StageContent]:
+    """The new stages with ids: those sent that exist, else those of an equal old item, else fresh ones.
+
+    A body without ids still counts as the same stages, steps and cards where their names (texts) are the same, so that
+    the differences between versions stay readable. An id that is not of this map is never taken over.
+    """
+    stage_ids = _claim(old, new, lambda stage: stage["id"], lambda stage: (stage["name"],))
+    old_steps = [(stage["name"], step) for stage in old for step in stage["steps"]]
+    new_steps = [(stage["name"], step) for stage in new for step in stage["steps"]]
+    step_ids = _claim(
+        old_steps,
+        new_steps,
+        lambda pair: pair[1]["id"],
+        lambda pair: (pair[0], pair[1]["name"]),
+        lambda pair: (pair[1]["name"],),
+    )
+    old_cards = [(step["id"], card) for step in iter_steps(old) for card in step["cards"]]
+    new_cards = [
+        (identifier, card) for identifier, (_, step) in zip(step_ids, new_steps, strict=True) for card in step["cards"]
+    ]
+    card_ids = _claim(
+        old_cards,
+        new_cards,
+        lambda pair: pair[1]["id"],
+        lambda pair: (pair[0], lane_key(pair[1]["lane"]), pair[1]["text"]),
+        lambda pair: (lane_key(pair[1]["lane"]), pair[1]["text"]),
+    )
+    steps, cards = iter(step_ids), iter(card_ids)
+    return [
+        {
+            **stage,
+            "id": stage_id,
+            "steps": [
+                {**step, "id": next(steps), "cards": [{**card, "id": next(cards)} for card in step["cards"]]}
+                for step in stage["steps"]
+            ],
+        }
+        for stage_id, stage in zip(stage_ids, new, strict=True)
+    ]
+
+
+def _claim(
+    old: Sequence[Any], new: Sequence[Any], id_of: Callable[[Any], str], *same: Callable[[Any], tuple[str, ...]]
+) -> list[str]:
+    """An id for every new item; each old id is given once, by the id sent first, then by each key of `same`."""
+    free = {id_of(item) for item in old}
+    given: list[str] = []
+    for item in new:
+        identifier = id_of(item) if id_of(item) in free else ""
+        free.discard(identifier)
+        given.append(identifier)
+    for key in same:
+        waiting: dict[tuple[str, ...], list[str]] = {}
+        for item in old:
+            if id_of(item) in free:
+                waiting.setdefault(key(item), []).append(id_of(item))
+        for index, item in enumerate(new):
+            if not given[index] and waiting.get(key(item)):
+                given[index] = waiting[key(item)].pop(0)
+                free.discard(given[index])
+    return [identifier or str(uuid7()) for identifier in given]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Differences
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that differs between two versions, as a person would say it.
+
+    `substantive` follows metrics.md: a touchpoint, stage, step order or pain point added, removed or moved is; the
+    wording of a name or card and what the team believes never are. `touchpoints` are the keys whose experience the
+    difference changed.
+    """
+
+    kind: Literal["added", "removed", "moved", "renamed", "changed"]
+    what: Literal["map", "stage", "step", "touchpoint", "card"]
+    sentence: str
+    substantive: bool
+    touchpoints: frozenset[str] = frozenset()
+
+
+def differences(old: MapContent, new: MapContent, touchpoint_name: Callable[[str], str] = str) -> list[Difference]:
+    """What has to be done to `old` to get `new`, from the whole map down to the cards. Empty when nothing differs.
+
+    `touchpoint_name` turns a key into the name a reader knows.
+    """
+    return [
+        *_map_differences(old, new),
+        *_stage_differences(old["stages"], new["stages"]),
+        *_step_differences(old["stages"], new["stages"]),
+        *_touchpoint_differences(old["stages"], new["stages"], touchpoint_name),
+        *_card_differences(old["stages"], new["stages"]),
+    ]
+
+
+def is_substantive(found: Iterable[Difference]) -> bool:
+    """Whether what customers live through differs, not only our wording of it."""
+    return any(difference.substantive for difference in found)
+
+
+def changed_touchpoints(old: MapContent, new: MapContent) -> frozenset[str]:
+    """Keys of the touchpoints that `new` added, removed or moved: those whose scores start anew with it."""
+    return frozenset(key for difference in differences(old, new) for key in difference.touchpoints)
+
+
+def moved_items(old: Sequence[str], new: Sequence[str]) -> set[str]:
+    """The fewest items of `new` that must move so that the items both lists hold stand in the same order.
+
+    Items outside the longest increasing subsequence of old positions (patience sorting, O(n log n)).
+    """
+    position = {item: index for index, item in enumerate(old)}
+    common = [item for item in new if item in position]
+    tails: list[int] = []
+    tail_items: list[str] = []
+    before: dict[str, str | None] = {}
+    for item in common:
+        at = bisect_left(tails, position[item])
+        before[item] = tail_items[at - 1] if at else None
+        if at == len(tails):
+            tails.append(position[item])
+            tail_items.append(item)
+        else:
+            tails[at] = position[item]
+            tail_items[at] = item
+    kept: set[str] = set()
+    last = tail_items[-1] if tail_items else None
+    while last is not None:
+        kept.add(last)
+        last = before[last]
+    return set(common) - kept
+
+
+def _map_differences(old: MapContent, new: MapContent) -> Iterator[Difference]:
+    if old["name"] != new["name"]:
+        sentence = gettext("Map renamed from “%(old)s” to “%(new)s”") % {"old": old["name"], "new": new["name"]}
+        yield Difference("renamed", "map", sentence, False)
+    if old["persona"] != new["persona"]:
+        yield Difference("changed", "map", gettext("The map belongs to another persona"), False)
+    if old["metric"] != new["metric"]:
+        sentence = gettext("Emotion is compared with %(new)s instead of %(old)s")
+        values = {"old": old["metric"].upper(), "new": new["metric"].upper()}
+        yield Difference("changed", "map", sentence % values, False)
+
+
+def _keys_on(steps: Iterable[StepContent]) -> frozenset[str]:
+    return frozenset(key for step in steps for key in step["touchpoints"])
+
+
+def _stage_differences(old: list[StageContent], new: list[StageContent]) -> Iterator[Difference]:
+    before, after = {stage["id"]: stage for stage in old}, {stage["id"]: stage for stage in new}
+    moved = moved_items(list(before), list(after))
+    for identifier, stage in after.items():
+        if identifier not in before:
+            count = len(stage["steps"])
+            sentence = ngettext(
+                "Stage “%(name)s” added with %(count)d step", "Stage “%(name)s” added with %(count)d steps", count
+            )
+            values = {"name": stage["name"], "count": count}
+            yield Difference("added", "stage", sentence % values, True, _keys_on(stage["steps"]))
+            continue
+        was = before[identifier]
+        if was["name"] != stage["name"]:
+            sentence = gettext("Stage “%(old)s” renamed to “%(new)s”") % {"old": was["name"], "new": stage["name"]}
+            yield Difference("renamed", "stage", sentence, False)
+        if was["duration"] != stage["duration"]:
+            sentence = gettext("Duration of stage “%(name)s” is now “%(new)s”")
+            values = {"name": stage["name"], "new": stage["duration"]}
+            yield Difference("changed", "stage", sentence % values, False)
+        if identifier in moved:
+            position = list(after).index(identifier) + 1
+            sentence = gettext("Stage “%(name)s” moved to position %(position)d")
+            values = {"name": stage["name"], "position": position}
+            yield Difference("moved", "stage", sentence % values, True, _keys_on(stage["steps"]))
+    for identifier, stage in before.items():
+        if identifier not in after:
+            sentence = gettext("Stage “%(name)s” removed") % {"name": stage["name"]}
+            yield Difference("removed", "stage", sentence, True, _keys_on(stage["steps"]))
+
+
+def _placed_steps(stages: list[StageContent]) -> dict[str, tuple[StageContent, StepContent]]:
+    return {step["id"]: (stage, step) for stage in stages for step in stage["steps"]}
+
+
+def _step_differences(old: list[StageContent], new: list[StageContent]) -> Iterator[Difference]:
+    before, after = _placed_steps(old), _placed_steps(new)
+    old_stages, new_stages = {stage["id"] for stage in old}, {stage["id"] for stage in new}
+    reordered: set[str] = set()
+    by_stage = {stage["id"]: [step["id"] for step in stage["steps"]] for stage in old}
+    for stage in new:
+        reordered |= moved_items(by_stage.get(stage["id"], []), [step["id"] for step in stage["steps"]])
+    for identifier, (stage, step) in after.items():
+        values = {"name": step["name"], "stage": stage["name"]}
+        keys = frozenset(step["touchpoints"])
+        if identifier not in before:
+            if stage["id"] in old_stages:
+                sentence = gettext("Step “%(name)s” added to stage “%(stage)s”") % values
+                yield Difference("added", "step", sentence, True, keys)
+            continue
+        was_stage, was = before[identifier]
+        if was["name"] != step["name"]:
+            sentence = gettext("Step “%(old)s” renamed to “%(new)s”") % {"old": was["name"], "new": step["name"]}
+            yield Difference("renamed", "step", sentence, False)
+        if was_stage["id"] != stage["id"]:
+            sentence = gettext("Step “%(name)s” moved from stage “%(old)s” to “%(stage)s”")
+            yield Difference("moved", "step", sentence % {**values, "old": was_stage["name"]}, True, keys)
+        elif identifier in reordered:
+            sentence = gettext("Step “%(name)s” moved within stage “%(stage)s”") % values
+            yield Difference("moved", "step", sentence, True, keys)
+        if was["belief"] != step["belief"]:
+            sentence = gettext("The team's view of “%(name)s” changed from %(old)s to %(new)s")
+            beliefs = {"old": belief_text(was["belief"]), "new": belief_text(step["belief"])}
+            yield Difference("changed", "step", sentence % {**values, **beliefs}, False)
+    for identifier, (stage, step) in before.items():
+        if identifier not in after and stage["id"] in new_stages:
+            sentence = gettext("Step “%(name)s” removed from stage “%(stage)s”")
+            values = {"name": step["name"], "stage": stage["name"]}
+            yield Difference("removed", "step", sentence % values, True, frozenset(step["touchpoints"]))
+
+
+def belief_text(belief: float | None) -> str:
+    """A belief as it is printed: signed with a true minus, or words for "nobody said"."""
+    if belief is None:
+        return gettext("not set")
+    return f"{belief:+g}".replace("-", "−") if belief else "0"
+
+
+def _touchpoint_differences(
+    old: list[StageContent], new: list[StageContent], name: Callable[[str], str]
+) -> Iterator[Difference]:
+    before, after = _where(old), _where(new)
+    steps = {step["id"]: step["name"] for step in iter_steps(old)} | {
+        step["id"]: step["name"] for step in iter_steps(new)
+    }
+    old_order = {step["id"]: step["touchpoints"] for step in iter_steps(old)}
+    reordered: dict[str, str] = {}
+    for step in iter_steps(new):
+        for key in moved_items(old_order.get(step["id"], []), step["touchpoints"]):
+            reordered.setdefault(key, step["name"])
+    for key in dict.fromkeys([*after, *before]):
+        left, joined = before.get(key, set()) - after.get(key, set()), after.get(key, set()) - before.get(key, set())
+        named = {"name": name(key)}
+        changed = frozenset({key})
+        from_ = ", ".join(sorted(steps[step] for step in left))
+        to = ", ".join(sorted(steps[step] for step in joined))
+        if left and joined:
+            sentence = gettext("Touchpoint “%(name)s” moved from “%(old)s” to “%(new)s”")
+            yield Difference("moved", "touchpoint", sentence % {**named, "old": from_, "new": to}, True, changed)
+        elif joined:
+            sentence = gettext("Touchpoint “%(name)s” added to “%(new)s”") % {**named, "new": to}
+            yield Difference("added", "touchpoint", sentence, True, changed)
+        elif left:
+            sentence = gettext("Touchpoint “%(name)s” removed from “%(old)s”") % {**named, "old": from_}
+            yield Difference("removed", "touchpoint", sentence, True, changed)
+        elif key in reordered:
+            sentence = gettext("Touchpoint “%(name)s” moved within “%(new)s”") % {**named, "new": reordered[key]}
+            yield Difference("moved", "touchpoint", sentence, True, changed)
+
+
+def _where(stages: list[StageContent]) -> dict[str, set[str]]:
+    """Touchpoint key -> ids of the steps it stands on."""
+    found: dict[str, set[str]] = {}
+    for step in iter_steps(stages):
+        for key in step["touchpoints"]:
+            found.setdefault(key, set()).add(step["id"])
+    return found
+
+
+def _placed_cards(stages: list[StageContent]) -> dict[str, tuple[StepContent, CardContent]]:
+    return {card["id"]: (step, card) for step in iter_steps(stages) for card in step["cards"]}
+
+
+def _card_differences(old: list[StageContent], new: list[StageContent]) -> Iterator[Difference]:
+    before, after = _placed_cards(old), _placed_cards(new)
+    for identifier, (step, card) in after.items():
+        lane = lane_key(card["lane"])
+        lives = lane == "pain_points"
+        values = {"text": card["text"], "lane": lane_title(lane), "step": step["name"]}
+        if identifier not in before:
+            sentence = gettext("“%(text)s” added to %(lane)s of “%(step)s”") % values
+            yield Difference("added", "card", sentence, lives)
+            continue
+        was_step, was = before[identifier]
+        if was["text"] != card["text"]:
+            sentence = gettext("“%(old)s” reworded to “%(text)s”") % {**values, "old": was["text"]}
+            yield Difference("renamed", "card", sentence, False)
+        if was["evidence"] != card["evidence"]:
+            sentence = gettext("Evidence for “%(text)s” is now: %(new)s")
+            yield Difference("changed", "card", sentence % {**values, "new": evidence_title(card["evidence"])}, False)
+        if was_step["id"] != step["id"] or lane_key(was["lane"]) != lane:
+            sentence = gettext("“%(text)s” moved to %(lane)s of “%(step)s”") % values
+            pains = {lane, lane_key(was["lane"])}
+            yield Difference("moved", "card", sentence, "pain_points" in pains)
+    for identifier, (step, card) in before.items():
+        if identifier not in after:
+            lane = lane_key(card["lane"])
+            sentence = gettext("“%(text)s” removed from %(lane)s of “%(step)s”")
+            values = {"text": card["text"], "lane": lane_title(lane), "step": step["name"]}
+            yield Difference("removed", "card", sentence % values, lane == "pain_points")
+
+
+def evidence_title(evidence: str) -> str:
+    """What a person reads for how well a card is backed."""
+    titles = {"assumption": gettext("assumption"), "some": gettext("some data"), "measured": gettext("measured")}
+    return titles[evidence]
