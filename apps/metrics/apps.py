@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class MetricsConfig(DomainAppConfig):
+    name = "apps.metrics"
+    label = "metrics"

@@ -1,0 +1,65 @@
+"""The arithmetic of every score the product shows. Pure Python: no database, no Django.
+
+A question on a scale is kept as a `Histogram`: how often each score was given. Scores, intervals and comparisons are
+functions of histograms, and histograms add. The rule id (`nps.v1`, `csat.top.v1`, ...) names the arithmetic:
+
+    rule = rule_for("nps")
+    metric = measure(rule, Histogram.of(11, {9: 50, 7: 30, 0: 20}))
+    metric.value, metric.low, metric.high        # 30.0, 14.1, 44.2
+    compare(rule, before, after).significant
+
+All intervals are 95 % intervals.
+"""
+
+from .beliefs import Comparison, Reading, compare_beliefs, rank_positions
+from .differences import Difference, adjusted_net_difference, newcombe_difference, welch_difference
+from .histogram import SCALES, Histogram, lowest_score
+from .intervals import Interval, adjusted_wald, t_interval, wilson
+from .privacy import COMMENT_THRESHOLD, Block, DayCount, hidden_groups, released_blocks
+from .scores import (
+    HEADLINE_RULES,
+    RULES,
+    Metric,
+    Reliability,
+    Rule,
+    compare,
+    measure,
+    measure_response_rate,
+    reliability_of,
+    rule_for,
+    worst_usable,
+)
+
+__all__ = [
+    "COMMENT_THRESHOLD",
+    "HEADLINE_RULES",
+    "RULES",
+    "SCALES",
+    "Block",
+    "Comparison",
+    "DayCount",
+    "Difference",
+    "Histogram",
+    "Interval",
+    "Metric",
+    "Reading",
+    "Reliability",
+    "Rule",
+    "adjusted_net_difference",
+    "adjusted_wald",
+    "compare",
+    "compare_beliefs",
+    "hidden_groups",
+    "lowest_score",
+    "measure",
+    "measure_response_rate",
+    "newcombe_difference",
+    "rank_positions",
+    "released_blocks",
+    "reliability_of",
+    "rule_for",
+    "t_interval",
+    "welch_difference",
+    "wilson",
+    "worst_usable",
+]

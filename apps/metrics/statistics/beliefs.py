@@ -1,0 +1,126 @@
+"""Belief against measurement on one map: ranks, not scales.
+
+What a team believes (-2..+2, drawn in a workshop) and what customers measured live on different scales, and mapping one
+scale onto the other would put every ordinary score near the top. So both become rank positions within the map, spread
+over -2..+2. A delusion is a step whose believed position lies at least 1 away from the measured one, on 30 answers or
+more, and outside the positions that its interval could give it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .scores import RULES, Metric
+
+LOWEST, HIGHEST = -2.0, 2.0
+DELUSION_GAP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One step of the map: what the team believes (-2..+2) and what customers measured, either of them perhaps None."""
+
+    key: str
+    belief: float | None
+    metric: Metric | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The rank positions of one step, -2..+2; None where there is no belief or no measurement.
+
+    `gap` = believed minus measured: above 0 the team thinks better of the step than its customers do.
+    """
+
+    key: str
+    believed: float | None
+    measured: float | None
+    low: float | None = None
+    high: float | None = None
+    delusion: bool = False
+
+    @property
+    def gap(self) -> float | None:
+        return None if self.believed is None or self.measured is None else self.believed - self.measured
+
+
+def rank_positions(values: Sequence[float]) -> list[float]:
+    """Rank each value among all, spread over -2..+2; equal values share the middle of their ranks, one alone is at 0."""
+    return [_position(value, values) for value in values]
+
+
+def _position(value: float, values: Sequence[float]) -> float:
+    """Where a value that stands in `values` ranks among them, on -2..+2."""
+    others = len(values) - 1
+    if others < 1:
+        return 0.0
+    below = sum(other < value for other in values)
+    equal_others = sum(other == value for other in values) - 1
+    return LOWEST + (HIGHEST - LOWEST) * (below + equal_others / 2) / others
+
+
+def compare_beliefs(readings: Sequence[Reading]) -> list[Comparison]:
+    """Compare belief and measurement of every step of a map, in the given order.
+
+    Ranks are taken among the steps that have both, so that what is compared is the same set. A step with only one of
+    the two is placed between the neighbours its value lies between. All metrics must be of one rule.
+    """
+    if len({reading.metric.rule for reading in readings if reading.metric is not None}) > 1:
+        raise ValueError("A map is compared by one rule at a time.")
+    scores = [_score(reading.metric) for reading in readings]
+    both = [i for i, reading in enumerate(readings) if reading.belief is not None and scores[i] is not None]
+    belief_set = [readings[i].belief for i in both] or [r.belief for r in readings if r.belief is not None]
+    score_set = [scores[i] for i in both] or [score for score in scores if score is not None]
+    comparisons = []
+    for i, reading in enumerate(readings):
+        believed = _place(reading.belief, belief_set)
+        measured = _place(scores[i], score_set)
+        low = high = None
+        if i in both:
+            low, high = _reach(reading.metric, scores[i], score_set)
+        delusion = (
+            low is not None
+            and reading.metric.usable
+            and abs(believed - measured) >= DELUSION_GAP
+            and not low <= believed <= high
+        )
+        comparisons.append(Comparison(reading.key, believed, measured, low, high, delusion))
+    return comparisons
+
+
+def _score(metric: Metric | None) -> float | None:
+    """The measured value with better always higher, so that ranks point the same way as beliefs."""
+    if metric is None or metric.value is None:
+        return None
+    return metric.value * _direction(metric)
+
+
+def _direction(metric: Metric) -> int:
+    return 1 if RULES[metric.rule].higher_is_better else -1
+
+
+def _reach(metric: Metric, score: float, scores: Sequence[float]) -> tuple[float, float]:
+    """The positions the step would take if its true score lay at either end of its interval."""
+    others = list(scores)
+    others.remove(score)
+    ends = sorted(end * _direction(metric) for end in (metric.low, metric.high))
+    low, high = (_position(end, [*others, end]) for end in ends)
+    return low, high
+
+
+def _place(value: float | None, values: Sequence[float]) -> float | None:
+    """Position of a value by the ranks of `values`: its own if it is one of them, else between its neighbours'."""
+    if value is None:
+        return None
+    if value in values:
+        return _position(value, values)
+    known = sorted(set(values))
+    above = [v for v in known if v > value]
+    below = [v for v in known if v < value]
+    if not above or not below:
+        return HIGHEST if below else LOWEST
+    start, end = below[-1], above[0]
+    share = (value - start) / (end - start)
+    left, right = _position(start, values), _position(end, values)
+    return left + (right - left) * share

@@ -1,0 +1,75 @@
+"""95 % intervals of one sample, in closed form where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+from .histogram import Histogram
+
+Z95 = 1.96
+"""Two-sided 95 % point of the normal distribution, as metrics are published with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    low: float
+    high: float
+
+    def clipped(self, low: float, high: float) -> Interval:
+        return Interval(min(max(self.low, low), high), max(min(self.high, high), low))
+
+    def scaled(self, factor: float) -> Interval:
+        return Interval(self.low * factor, self.high * factor)
+
+    def excludes(self, value: float) -> bool:
+        return value < self.low or value > self.high
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustedNet:
+    """The adjusted net share of Rocks (2016): its estimate and its variance, both as shares (-1..1)."""
+
+    estimate: float
+    variance: float
+
+
+def adjusted_net(promoters: int, detractors: int, n: int) -> AdjustedNet:
+    """Net share after adding 3/4 of an answer to each of promoters and detractors, and 3 answers in all.
+
+    Rocks, B. (2016). Interval Estimation for the "Net Promoter Score". The American Statistician 70(4).
+    """
+    size = n + 3
+    p, d = (promoters + 0.75) / size, (detractors + 0.75) / size
+    return AdjustedNet(p - d, (p + d - (p - d) ** 2) / size)
+
+
+def adjusted_wald(promoters: int, detractors: int, n: int) -> Interval:
+    """Interval of 100 (P - D), clipped to -100..100. Asymmetric about the plain score, as it should be."""
+    net = adjusted_net(promoters, detractors, n)
+    reach = Z95 * sqrt(net.variance)
+    return Interval(net.estimate - reach, net.estimate + reach).scaled(100).clipped(-100, 100)
+
+
+def wilson(hits: int, n: int) -> Interval:
+    """Wilson's score interval of a share, 0..1. Needs n > 0."""
+    share, z2 = hits / n, Z95 * Z95
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    reach = Z95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    # At 0 and at n of n one limit is exact; floating point misses it by 1e-17.
+    return Interval(0.0 if hits == 0 else centre - reach, 1.0 if hits == n else centre + reach)
+
+
+def t_interval(histogram: Histogram) -> Interval:
+    """Student's interval of the mean, clipped to the scale. One answer alone says nothing: the whole scale. n > 0."""
+    if histogram.n < 2:
+        return Interval(float(histogram.lowest), float(histogram.highest))
+    reach = t_quantile(histogram.n - 1) * sqrt(histogram.variance / histogram.n)
+    return Interval(histogram.mean - reach, histogram.mean + reach).clipped(histogram.lowest, histogram.highest)
+
+
+def t_quantile(degrees: float) -> float:
+    """Two-sided 95 % point of Student's t. SciPy is loaded here, not at start: only means need it."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, 0.975))
