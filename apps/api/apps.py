@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class ApiConfig(DomainAppConfig):
+    name = "apps.api"
+    label = "api"

@@ -1,0 +1,97 @@
+"""The way into `/api/`: key -> organisation -> limit -> view, and every failure on it as a problem.
+
+The key is proven before anything else and the organisation stays in force until the answer is rendered. Schema and
+docs, which hold nothing of an organisation, need no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http.response import HttpResponseBase
+from django.urls import is_valid_path
+from django.utils.translation import gettext as _
+
+from apps.organizations.services import authenticate_api_key
+from cxm.api.permissions import CHALLENGE
+from cxm.api.problems import CONTENT_TYPE, problem_http_response
+from cxm.api.throttles import api_limit, throttle
+from cxm.scope import tenant
+
+ROOT = "/api/"
+VERSION_ROOT = "/api/v1/"
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class PermanentRedirectKeepingMethod(HttpResponsePermanentRedirect):
+    """308: the client repeats the same method and body at the address with its slash."""
+
+    status_code = HTTPStatus.PERMANENT_REDIRECT
+
+
+class ApiMiddleware:
+    """Serves `/api/`; every other address passes untouched."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(ROOT):
+            return self.get_response(request)
+        if refused := refuse_address(request):
+            return refused
+        if not request.path_info.startswith(VERSION_ROOT):
+            return as_problem(request, self.get_response(request))
+        found = authenticate_api_key(bearer_token(request), getattr(request, "client_ip", None))
+        if found is None:
+            return not_authenticated(request)
+        request.organization, request.actor = found
+        request.membership = None
+        verdict = throttle().take(f"{request.organization.pk}:{request.actor.id}", api_limit())
+        if verdict.allowed:
+            with tenant(request.organization):
+                response = as_problem(request, self.get_response(request))
+        else:
+            response = problem_http_response(HTTPStatus.TOO_MANY_REQUESTS)
+        for name, value in verdict.headers.items():
+            response[name] = value
+        return response
+
+
+def bearer_token(request: HttpRequest) -> str:
+    """The token of `Authorization: Bearer <token>`, or ""."""
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def refuse_address(request: HttpRequest) -> HttpResponseBase | None:
+    """NUL, which no column can hold, is refused wherever it stands; a missing last slash is added by a redirect."""
+    if "\x00" in request.path_info:
+        return problem_http_response(HTTPStatus.NOT_FOUND)
+    if "%00" in request.META.get("QUERY_STRING", "") or "\x00" in request.META.get("QUERY_STRING", ""):
+        return problem_http_response(HTTPStatus.BAD_REQUEST, _("The address holds a NUL character."))
+    path = request.path_info
+    if not path.endswith("/") and not is_valid_path(path) and is_valid_path(f"{path}/"):
+        return PermanentRedirectKeepingMethod(request.get_full_path(force_append_slash=True))
+    return None
+
+
+def not_authenticated(request: HttpRequest) -> HttpResponse:
+    """401, the same for a missing, malformed, unknown, expired or revoked key."""
+    response = problem_http_response(HTTPStatus.UNAUTHORIZED)
+    response["WWW-Authenticate"] = CHALLENGE
+    return response
+
+
+def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """A failure that is not a problem yet (unknown address, wrong host, a bug) as one; other answers unchanged."""
+    kind = response.headers.get("Content-Type", "").split(";")[0]
+    if response.status_code < HTTPStatus.BAD_REQUEST or kind == CONTENT_TYPE:
+        return response
+    problem = problem_http_response(response.status_code)
+    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
+        if name in response:
+            problem[name] = response[name]
+    return problem
