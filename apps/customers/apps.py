@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class CustomersConfig(DomainAppConfig):
+    name = "apps.customers"
+    label = "customers"

@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class DashboardsConfig(DomainAppConfig):
+    name = "apps.dashboards"
+    label = "dashboards"

@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class DemoConfig(DomainAppConfig):
+    name = "apps.demo"
+    label = "demo"

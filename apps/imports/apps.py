@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class ImportsConfig(DomainAppConfig):
+    name = "apps.imports"
+    label = "imports"

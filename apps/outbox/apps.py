@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class OutboxConfig(DomainAppConfig):
+    name = "apps.outbox"
+    label = "outbox"

@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class SurveysConfig(DomainAppConfig):
+    name = "apps.surveys"
+    label = "surveys"

@@ -1,0 +1,17 @@
+"""``migrate`` as the role that owns the tables."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from django.core.management.commands import migrate
+from django.db import DEFAULT_DB_ALIAS, connections
+
+OWNER_ALIAS = "owner"
+
+
+class Command(migrate.Command):
+    """Django's command, connected by DATABASE_OWNER_URL unless ``--database`` says otherwise."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database=OWNER_ALIAS if OWNER_ALIAS in connections.settings else DEFAULT_DB_ALIAS)
