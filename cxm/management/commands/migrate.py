@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
 
