@@ -25,6 +25,9 @@ from psycopg2 import sql
 
 from cxm.db import roles
 
+#: The prepared database that the test suite copies.
+TEST_TEMPLATE = "cxm_template"
+
 EXTENSIONS = ("btree_gist", "pg_trgm")
 
 # Under row-level security PostgreSQL uses an index only for functions marked leakproof: those that cannot tell of a
@@ -114,9 +117,9 @@ def content_statements() -> list[str]:
 def provision(superuser_url: str, *, database: str, passwords: Mapping[str, str], for_tests: bool = False) -> None:
     """Prepare a PostgreSQL server (16 or newer) for this installation. Repeating it changes nothing.
 
-    With ``for_tests`` the owner may also make databases, and new ones come prepared (template1): the embedded server
-    of a developer, where the test suite makes its own. Raises psycopg2.Error, and ValueError for a server too old or a
-    role that is no superuser.
+    With ``for_tests`` the owner may also make databases, and finds a prepared one to copy (:data:`TEST_TEMPLATE`): the
+    embedded server, where the test suite makes its own. Raises psycopg2.Error, and ValueError for a server too old or
+    a role that is no superuser.
     """
     with _Session(superuser_url) as server:
         if server.value("SELECT current_setting('server_version_num')::int < 160000"):
@@ -124,25 +127,24 @@ def provision(superuser_url: str, *, database: str, passwords: Mapping[str, str]
         if not server.value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
             raise ValueError("the URL must be that of a superuser: only one may mark functions leakproof")
         server.run(role_statements(passwords, for_tests=for_tests))
-    if for_tests:
-        with _Session(_url_of(superuser_url, "template1")) as template:
-            template.run(content_statements())
-    with _Session(superuser_url) as server:
-        if not server.value("SELECT count(*) FROM pg_database WHERE datname = %s", database):
-            server.run([_create_database(database, for_tests=for_tests)])
+        for name in (database, TEST_TEMPLATE) if for_tests else (database,):
+            if not server.value("SELECT count(*) FROM pg_database WHERE datname = %s", name):
+                server.run([_create_database(name)])
     with _Session(_url_of(superuser_url, database)) as own:
         own.run(database_statements(database))
+    if for_tests:
+        with _Session(_url_of(superuser_url, TEST_TEMPLATE)) as template:
+            template.run([*content_statements(), f"ALTER DATABASE {TEST_TEMPLATE} IS_TEMPLATE true"])
 
 
-def _create_database(database: str, *, for_tests: bool) -> str:
+def _create_database(database: str) -> str:
     name = '"' + database.replace('"', '""') + '"'
-    source = "" if for_tests else " TEMPLATE template0 ENCODING 'UTF8'"
-    return f"CREATE DATABASE {name} OWNER {roles.OWNER}{source}"
+    return f"CREATE DATABASE {name} OWNER {roles.OWNER} TEMPLATE template0 ENCODING 'UTF8'"
 
 
 def script(*, database: str, passwords: Mapping[str, str]) -> str:
     """The same as a script for psql, to be run by a superuser: ``psql -f provision.sql postgres``."""
-    create = _create_database(database, for_tests=False)
+    create = _create_database(database)
     missing = f"WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = {_literal(database)})"
     lines = [
         "\\set ON_ERROR_STOP on",
@@ -156,7 +158,7 @@ def script(*, database: str, passwords: Mapping[str, str]) -> str:
 
 def provisioning_digest(passwords: Mapping[str, str]) -> str:
     """Changes whenever the statements or the passwords do: the embedded server's reason to provision again."""
-    statements = [*role_statements(passwords, for_tests=True), *database_statements("cxm")]
+    statements = [*role_statements(passwords, for_tests=True), *database_statements("cxm"), TEST_TEMPLATE]
     return hashlib.sha256("\n".join(statements).encode()).hexdigest()
 
 
