@@ -31,7 +31,7 @@ class PermanentRedirectKeepingMethod(HttpResponsePermanentRedirect):
     status_code = HTTPStatus.PERMANENT_REDIRECT
 
 
-class ApiMiddleware:
+class ApiKeyMiddleware:
     """Serves `/api/`; every other address passes untouched."""
 
     def __init__(self, get_response: GetResponse) -> None:

@@ -1,4 +1,4 @@
-"""Settings of DRF and of the schema; cxm.settings takes them over as they are."""
+"""Settings of DRF and of the schema; `cxm.settings` takes them over as they are."""
 
 from typing import Any
 
