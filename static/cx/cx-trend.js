@@ -1,11 +1,28 @@
-// Crosshair, tooltip and arrow keys for a server-drawn line chart. Positions come from the JSON block beside the drawing.
-const SVG = 'http://www.w3.org/2000/svg';
+// Crosshair and arrow keys for a trend drawn on the server. The chart is complete without this module.
+//
+//   <cx-trend data-tips='["Week of 1 Sep\n+22 (6 to 38)\n100 answers", …]' data-label="…">
+//     <svg class="cx-chart cx-wid">… <circle data-i="0" …> …</svg>   wide container
+//     <svg class="cx-chart cx-nar">… <circle data-i="0" …> …</svg>   narrow container
+//   </cx-trend>
+//
+// A container query shows one of the two drawings, so which one is in use is asked anew at every move.
+// Only nodes are built and styles set through the object model: nothing here needs a looser policy.
 
-customElements.define('cx-trend', class extends HTMLElement {
+const SVG = 'http://www.w3.org/2000/svg';
+const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+
+class Trend extends HTMLElement {
   connectedCallback() {
-    const block = this.querySelector('script[type="application/json"]');
-    if (!block || this.tip) return;
-    this.data = JSON.parse(block.textContent);
+    if (this.tip) return; // moved in the page: everything is still there
+    try {
+      this.texts = JSON.parse(this.dataset.tips);
+    } catch {
+      return;
+    }
+    // Periods without a value have a text but no point on the line.
+    this.periods = [...this.querySelectorAll('.cx-wid [data-i]')].map(point => Number(point.dataset.i));
+    if (!this.periods.length) return;
+    this.at = this.periods.length - 1;
     this.tip = document.createElement('div');
     this.tip.className = 'cx-tip';
     this.tip.hidden = true;
@@ -13,64 +30,88 @@ customElements.define('cx-trend', class extends HTMLElement {
     this.append(this.tip);
     this.tabIndex = 0;
     this.setAttribute('role', 'group');
-    this.setAttribute('aria-label', this.dataset.hint || 'Chart. Use the arrow keys to read each point.');
-    this.index = Math.max(0, this.data.wide.points.length - 1);
-    this.addEventListener('pointermove', (event) => this.show(this.nearest(event.clientX)));
-    this.addEventListener('pointerleave', () => { if (document.activeElement !== this) this.hide(); });
-    this.addEventListener('focus', () => this.show(this.index));
+    this.setAttribute('aria-label', this.dataset.label || '');
+    this.addEventListener('pointermove', event => this.follow(event));
+    this.addEventListener('pointerdown', event => this.follow(event));
+    this.addEventListener('pointerleave', () => this.matches(':focus-visible') || this.hide());
+    this.addEventListener('focus', () => this.matches(':focus-visible') && this.show(this.at));
     this.addEventListener('blur', () => this.hide());
-    this.addEventListener('keydown', (event) => this.key(event));
+    this.addEventListener('keydown', event => this.press(event));
+    this.observer = new ResizeObserver(() => this.tip.hidden || this.show(this.at));
+    this.observer.observe(this);
   }
 
-  // The drawing that is visible now: the wide one, or the narrow one of a small container.
+  disconnectedCallback() {
+    this.observer?.disconnect();
+    this.hide();
+    this.observer = null;
+  }
+
+  // The drawing the container query shows now.
   get drawing() {
-    const narrow = this.querySelector('svg.cx-nar');
-    const name = narrow && narrow.getBoundingClientRect().width > 0 ? 'narrow' : 'wide';
-    return { ...this.data[name], svg: this.querySelector(name === 'narrow' ? 'svg.cx-nar' : 'svg.cx-wid') };
+    return [...this.querySelectorAll(':scope > svg')].find(svg => svg.getClientRects().length);
   }
 
-  nearest(clientX) {
-    const { svg, width, points } = this.drawing;
+  point(svg, at) {
+    return svg.querySelector(`[data-i="${this.periods[at]}"]`);
+  }
+
+  follow(event) {
+    const svg = this.drawing;
+    if (!svg) return;
     const box = svg.getBoundingClientRect();
-    const x = (clientX - box.left) / box.width * width;
-    let best = 0;
-    points.forEach((point, i) => { if (Math.abs(point.x - x) < Math.abs(points[best].x - x)) best = i; });
-    return best;
+    const x = (event.clientX - box.left) / box.width * svg.viewBox.baseVal.width;
+    let nearest = 0;
+    let least = Infinity;
+    this.periods.forEach((_, at) => {
+      const away = Math.abs(Number(this.point(svg, at).getAttribute('cx')) - x);
+      if (away < least) [nearest, least] = [at, away];
+    });
+    this.show(nearest);
   }
 
-  key(event) {
-    const last = this.data.wide.points.length - 1;
-    const to = { ArrowLeft: this.index - 1, ArrowRight: this.index + 1, Home: 0, End: last }[event.key];
-    if (event.key === 'Escape') { this.hide(); return; }
-    if (to === undefined) return;
+  press(event) {
+    if (event.key === 'Escape') return this.hide();
+    const step = STEPS[event.key];
+    if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    this.show(Math.max(0, Math.min(last, to)));
+    this.show(Math.max(0, Math.min(this.periods.length - 1, this.at + step)));
   }
 
-  show(index) {
-    const { svg, width, points, top, bottom } = this.drawing;
-    const point = points[index];
-    if (!point) return;
-    this.index = index;
-    this.tip.textContent = point.text.join('\n');
+  show(at) {
+    const svg = this.drawing;
+    if (!svg) return;
+    this.at = at;
+    const point = this.point(svg, at);
+    const x = Number(point.getAttribute('cx'));
+    const y = Number(point.getAttribute('cy'));
+    const { width, height } = svg.viewBox.baseVal;
+    this.cross(svg, x, height);
+    this.tip.textContent = this.texts[this.periods[at]];
     this.tip.hidden = false;
-    if (this.cross?.parentNode !== svg) {
-      this.cross?.remove();
-      this.cross = document.createElementNS(SVG, 'line');
-      this.cross.setAttribute('class', 'cx-cross');
-      svg.append(this.cross);
+    const scale = svg.clientWidth / width;
+    const room = this.clientWidth - this.tip.offsetWidth;
+    // The tip stands beside the point, on the side that has room.
+    const left = x * scale + 10 <= room ? x * scale + 10 : Math.max(0, x * scale - this.tip.offsetWidth - 10);
+    this.tip.style.transform = `translate(${Math.min(left, Math.max(0, room))}px, ${Math.max(0, y * scale - 10)}px)`;
+  }
+
+  cross(svg, x, height) {
+    if (this.line?.parentNode !== svg) {
+      this.line?.remove();
+      this.line = document.createElementNS(SVG, 'line');
+      this.line.setAttribute('class', 'cx-cross');
+      svg.append(this.line);
     }
-    for (const [name, value] of Object.entries({ x1: point.x, x2: point.x, y1: top, y2: bottom, visibility: 'visible' })) this.cross.setAttribute(name, value);
-    const scale = svg.getBoundingClientRect().width / width;
-    const x = point.x * scale;
-    const beside = x + this.tip.offsetWidth + 20 > this.clientWidth ? x - this.tip.offsetWidth - 10 : x + 10;
-    // The drawing runs left to right in every language; in a right-to-left page the tooltip starts at the other side.
-    const shift = getComputedStyle(this).direction === 'rtl' ? beside + this.tip.offsetWidth - this.clientWidth : beside;
-    this.tip.style.transform = `translate(${shift}px,${Math.max(0, point.y * scale - 10)}px)`;
+    for (const [name, value] of Object.entries({ x1: x, x2: x, y1: 14, y2: height - 26 })) {
+      this.line.setAttribute(name, value);
+    }
   }
 
   hide() {
-    this.tip.hidden = true;
-    this.cross?.setAttribute('visibility', 'hidden');
+    if (this.tip) this.tip.hidden = true;
+    this.line?.remove();
   }
-});
+}
+
+customElements.define('cx-trend', Trend);

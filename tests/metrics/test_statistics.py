@@ -99,9 +99,7 @@ def test_csat_comparison_gives_the_published_difference():
     ("scale", "box"), [(3, {3}), (4, {3, 4}), (5, {4, 5}), (6, {5, 6}), (7, {6, 7}), (10, {8, 9, 10})]
 )
 def test_csat_box_depends_on_the_number_of_points(scale, box):
-    counted = {
-        score for score in range(1, scale + 1) if measure(CSAT, Histogram.of(scale, {score: 1})).value == 100
-    }
+    counted = {score for score in range(1, scale + 1) if measure(CSAT, Histogram.of(scale, {score: 1})).value == 100}
     assert counted == box
 
 
@@ -366,9 +364,14 @@ def reading(key: str, belief: float | None, satisfied: int | None, n: int = 400)
 
 
 def test_delusion_is_a_large_gap_on_usable_answers_outside_the_interval():
-    compared = compare_beliefs([
-        reading("order", 1.5, 90), reading("delivery", 1.0, 40), reading("invoice", -1.0, 60), reading("help", 0.0, 75),
-    ])
+    compared = compare_beliefs(
+        [
+            reading("order", 1.5, 90),
+            reading("delivery", 1.0, 40),
+            reading("invoice", -1.0, 60),
+            reading("help", 0.0, 75),
+        ]
+    )
     by_key = {item.key: item for item in compared}
     assert by_key["delivery"].delusion and by_key["delivery"].gap == pytest.approx(2 / 3 + 2)
     assert not by_key["order"].delusion
@@ -386,7 +389,9 @@ def test_wide_interval_that_reaches_the_believed_rank_is_no_delusion():
 
 
 def test_step_without_measurement_is_placed_between_its_neighbours_and_not_compared():
-    compared = compare_beliefs([reading("a", -2, 10), reading("b", 0, None), reading("c", 2, 90), reading("d", None, 50)])
+    compared = compare_beliefs(
+        [reading("a", -2, 10), reading("b", 0, None), reading("c", 2, 90), reading("d", None, 50)]
+    )
     assert [(item.believed, item.measured) for item in compared] == [(-2, -2), (0, None), (2, 2), (None, 0)]
     assert compared[1].gap is None
 

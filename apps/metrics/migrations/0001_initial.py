@@ -7,44 +7,75 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0001_initial'),
-        ('surveys', '0001_initial'),
-        ('touchpoints', '0001_initial'),
+        ("organizations", "0001_initial"),
+        ("surveys", "0001_initial"),
+        ("touchpoints", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ScoreHistogram',
+            name="ScoreHistogram",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('question', models.CharField(max_length=64)),
-                ('metric', models.CharField(max_length=4)),
-                ('scale', models.SmallIntegerField()),
-                ('channel', models.CharField(max_length=10)),
-                ('day', models.DateField()),
-                ('c0', models.IntegerField(default=0)),
-                ('c1', models.IntegerField(default=0)),
-                ('c2', models.IntegerField(default=0)),
-                ('c3', models.IntegerField(default=0)),
-                ('c4', models.IntegerField(default=0)),
-                ('c5', models.IntegerField(default=0)),
-                ('c6', models.IntegerField(default=0)),
-                ('c7', models.IntegerField(default=0)),
-                ('c8', models.IntegerField(default=0)),
-                ('c9', models.IntegerField(default=0)),
-                ('c10', models.IntegerField(default=0)),
-                ('survey', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='surveys.survey')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('touchpoint', cxm.fields.TenantForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='touchpoints.touchpoint')),
-                ('unit', cxm.fields.TenantForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.unit')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("question", models.CharField(max_length=64)),
+                ("metric", models.CharField(max_length=4)),
+                ("scale", models.SmallIntegerField()),
+                ("channel", models.CharField(max_length=10)),
+                ("day", models.DateField()),
+                ("c0", models.IntegerField(default=0)),
+                ("c1", models.IntegerField(default=0)),
+                ("c2", models.IntegerField(default=0)),
+                ("c3", models.IntegerField(default=0)),
+                ("c4", models.IntegerField(default=0)),
+                ("c5", models.IntegerField(default=0)),
+                ("c6", models.IntegerField(default=0)),
+                ("c7", models.IntegerField(default=0)),
+                ("c8", models.IntegerField(default=0)),
+                ("c9", models.IntegerField(default=0)),
+                ("c10", models.IntegerField(default=0)),
+                (
+                    "survey",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="surveys.survey"
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
+                (
+                    "touchpoint",
+                    cxm.fields.TenantForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="touchpoints.touchpoint",
+                    ),
+                ),
+                (
+                    "unit",
+                    cxm.fields.TenantForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.unit",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'metric', 'day'], name='score_histogram_metric')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'survey', 'day', 'question', 'touchpoint', 'channel', 'unit', 'scale'), name='score_histogram_bucket', nulls_distinct=False)],
+                "indexes": [models.Index(fields=["tenant", "metric", "day"], name="score_histogram_metric")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "survey", "day", "question", "touchpoint", "channel", "unit", "scale"),
+                        name="score_histogram_bucket",
+                        nulls_distinct=False,
+                    )
+                ],
             },
         ),
     ]

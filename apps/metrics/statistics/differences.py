@@ -29,9 +29,7 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
-def adjusted_net_difference(
-    before: tuple[int, int, int], after: tuple[int, int, int]
-) -> Difference:
+def adjusted_net_difference(before: tuple[int, int, int], after: tuple[int, int, int]) -> Difference:
     """Difference of two NPS in points; each sample is (promoters, detractors, n) with n > 0.
 
     The squared standard errors of the two adjusted scores add: SE = sqrt(SE1'^2 + SE2'^2). A difference of two scores
