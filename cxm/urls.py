@@ -16,7 +16,8 @@ def _included(attribute: str) -> list[URLPattern | URLResolver]:
         if find_spec(module):
             loaded = __import__(module, fromlist=["urlpatterns"])
             if found := getattr(loaded, attribute, None):
-                patterns.append(path("", include((found, name))) if attribute == "urlpatterns" else path("", include(found)))
+                named = (found, name) if attribute == "urlpatterns" else found
+                patterns.append(path("", include(named)))
     return patterns
 
 

@@ -1,4 +1,4 @@
-"""Every test body runs behind the wall: as the web's database role, with no organisation in force until one is entered."""
+"""Every test body runs behind the wall: as the web's database role, with no organisation in force until it enters one."""
 
 from __future__ import annotations
 

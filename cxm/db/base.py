@@ -128,7 +128,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             )
         return connection
 
-    # -- announcing the scope ---------------------------------------------------------------------------------------
+    # -- announcing the scope -----
 
     def announcement(self) -> tuple[str, Announced]:
         """What to send before the next statement ("" for nothing), and the scope the server then knows."""
@@ -153,7 +153,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """SET LOCAL ended with its transaction; behind a pooler the next one may start with anybody's leftovers."""
         self.announced = None if self.is_app_role and not self.announces_separately else _NONE
 
-    # -- cursors ----------------------------------------------------------------------------------------------------
+    # -- cursors -----
 
     def create_cursor(self, name: str | None = None) -> Any:
         if name:
@@ -168,7 +168,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def chunked_cursor(self) -> Any:
         return self.cursor() if self.connection is None or self.get_autocommit() else super().chunked_cursor()
 
-    # -- where a transaction or savepoint ends, so does the announcement ----------------------------------------------
+    # -- where a transaction or savepoint ends, so does the announcement -----
 
     def _commit(self) -> Any:
         self._forget()

@@ -52,7 +52,7 @@ class SchemaEditor(DatabaseSchemaEditor):
         finally:
             self._everywhere.__exit__(None, None, None)
 
-    # -- tables -----------------------------------------------------------------------------------------------------
+    # -- tables -----
 
     def _iter_column_sql(
         self, column_db_type: Any, params: Any, model: type[Model], field: Any, *args: Any
@@ -107,7 +107,7 @@ class SchemaEditor(DatabaseSchemaEditor):
         if owned and not field.many_to_many and field.unique:
             self.execute(self._create_unique_sql(model, [field]))
 
-    # -- foreign keys -----------------------------------------------------------------------------------------------
+    # -- foreign keys -----
 
     def _create_fk_sql(self, model: type[Model], field: Any, suffix: str) -> Any:
         statement = super()._create_fk_sql(model, field, suffix)
@@ -125,7 +125,7 @@ class SchemaEditor(DatabaseSchemaEditor):
             )
         return statement
 
-    # -- unique constraints and indexes -------------------------------------------------------------------------------
+    # -- unique constraints and indexes -----
 
     def _create_unique_sql(self, model: type[Model], fields: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         owner = tenant_field(model)

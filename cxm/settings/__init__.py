@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from cxm.settings.environment import ROOT, broker_url, database_settings, email_
 
 ENV = read_environment()
 
-# -- identity and hosts -----------------------------------------------------------------------------------------------
+# -- identity and hosts -----
 
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key or "not-served-with-this-key"  # `up`, wsgi and the checks refuse to serve with it
@@ -25,7 +26,7 @@ MEDIA_ROOT = DATA_DIR / "uploads"
 TRUSTED_PROXIES = ENV.trusted_proxies
 METRICS_TOKEN = ENV.metrics_token
 
-# -- applications -----------------------------------------------------------------------------------------------------
+# -- applications -----
 
 DOMAIN_APPS = [
     "console",
@@ -85,6 +86,7 @@ MIDDLEWARE = [
 for _middleware in (  # in this order, as far as their modules exist
     "cxm.logging.RequestLogMiddleware",
     "cxm.web.middleware.SecurityHeadersMiddleware",
+    "apps.accounts.middleware.ClientAddressMiddleware",
     "apps.api.middleware.ApiKeyMiddleware",
     "apps.organizations.middleware.TenantMiddleware",
     "cxm.web.middleware.DomainErrorMiddleware",
@@ -94,7 +96,7 @@ for _middleware in (  # in this order, as far as their modules exist
         _found = find_spec(_module)
     except ModuleNotFoundError:
         _found = None
-    if _found and f"class {_class}" in open(_found.origin).read():
+    if _found and f"class {_class}" in Path(_found.origin or "").read_text():
         MIDDLEWARE.append(_middleware)
 
 ROOT_URLCONF = "cxm.urls"
@@ -117,7 +119,7 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
-# -- database, broker, cache --------------------------------------------------------------------------------------------
+# -- database, broker, cache -----
 
 CXM_TENANT_MODEL = "organizations.Organization"
 CXM_CITUS = ENV.citus
@@ -145,7 +147,7 @@ CACHES = {
     }
 }
 
-# -- people and sessions --------------------------------------------------------------------------------------------------
+# -- people and sessions -----
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -170,7 +172,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 if find_spec("apps.accounts.allauth_settings"):
     from apps.accounts.allauth_settings import *  # noqa: F403
 
-# -- language, time ---------------------------------------------------------------------------------------------------------
+# -- language, time -----
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]
@@ -179,7 +181,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# -- static files and uploads -------------------------------------------------------------------------------------------------
+# -- static files and uploads -----
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
@@ -197,14 +199,14 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
-# -- mail -----------------------------------------------------------------------------------------------------------------
+# -- mail -----
 
 globals().update(email_settings(ENV.email_url))
 EMAIL_URL_IS_SET = bool(ENV.email_url)
 DEFAULT_FROM_EMAIL = f"CXM <noreply@{_base_host}>"
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
-# -- headers: the policy of design/ui.md 14 --------------------------------------------------------------------------------
+# -- headers: the policy of design/ui.md 14 -----
 
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {
@@ -235,7 +237,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# -- API ------------------------------------------------------------------------------------------------------------------
+# -- API -----
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
@@ -246,7 +248,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 if find_spec("cxm.api") and find_spec("cxm.api.settings"):
     from cxm.api.settings import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401
 
-# -- logging --------------------------------------------------------------------------------------------------------------
+# -- logging -----
 
 LOG_LEVEL = ENV.log_level
 SENTRY_DSN = ENV.sentry_dsn
