@@ -1,4 +1,4 @@
-"""How allauth behaves here: the true client, secrets at rest, where a person goes after signing in, our mails."""
+"""How allauth behaves here: the true client, secrets at rest, mails that may fail."""
 
 import base64
 import smtplib
@@ -14,18 +14,17 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from apps.accounts.clients import client_ip
+
 log = structlog.get_logger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """Sign-in by e-mail address, for every organisation of this installation."""
 
-    def get_login_redirect_url(self, request: HttpRequest) -> str:
-        """The page that knows where this person belongs: their organisation, a choice of several, or a first one."""
-        return reverse("home")
-
-    def get_signup_redirect_url(self, request: HttpRequest) -> str:
-        return reverse("home")
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The true client, whose address the rate limits count; never an error for an odd header."""
+        return client_ip(request) or "0.0.0.0"  # noqa: S104
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("accounts:security")

@@ -53,7 +53,7 @@ def is_readable_accent(value: str) -> bool:
 
 
 def light_accent(colour: str) -> Accent:
-    """The accent on the light theme. It is darkened just enough to be read on the greyest surface and on its own tint."""
+    """The accent on the light theme, darkened just enough to be read on the greyest surface and on its own tint."""
     tint = _mix(colour, LIGHT_SURFACE, 0.88)
     fill = _until_readable(colour, "#000000", (LIGHT_SURFACE, LIGHT_DEEPEST, tint))
     strong = _until_readable(_mix(fill, "#000000", 0.2), "#000000", (LIGHT_SURFACE, LIGHT_DEEPEST, tint))

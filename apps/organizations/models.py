@@ -6,14 +6,15 @@ from django.conf import settings
 from django.db import models
 from django.utils.timezone import now
 
+from apps.organizations.preferences import DEFAULT_FATIGUE
 from cxm.fields import TenantForeignKey
 from cxm.ids import uuid7
 from cxm.models import TenantModel
 
 
 def default_fatigue() -> dict[str, int]:
-    """Days between surveys of one customer (metrics.md "Contact frequency")."""
-    return {"global_days": 30, "relationship_days": 90, "transactional_days": 14, "new_customer_days": 3}
+    """How often one customer may be asked (docs/metrics.md, "Contact frequency")."""
+    return dict(DEFAULT_FATIGUE)
 
 
 class Organization(models.Model):
@@ -61,6 +62,9 @@ class Membership(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.organization}"
 
 
 class Unit(TenantModel):

@@ -1,0 +1,86 @@
+"""Writes about people: making an account, proving an address, changing one's own preferences."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import User
+from cxm.errors import DomainError, DomainErrors, FieldError
+
+#: Preferences a person sets for themselves.
+PREFERENCES = ("name", "theme", "language", "timezone", "shortcuts_enabled")
+
+
+@transaction.atomic
+def create_user(*, email: str, password: str, name: str = "", email_proven: bool = False) -> User:
+    """Make an account outside the sign-up page (from the command line or the demo).
+
+    Args:
+        email: a well-formed address nobody has an account with.
+        password: at least 10 characters and not one of the common ones.
+        email_proven: whether the operator vouches for the address; then no mail has to work.
+
+    Raises DomainErrors for a password that is too weak, DomainError when the address is taken.
+    """
+    email = email.strip().lower()
+    if User.objects.filter(email=email).exists():
+        raise DomainError(_("There is an account with this address already."), field="email", code="taken")
+    try:
+        validate_password(password, User(email=email, name=name))
+    except ValidationError as error:
+        raise DomainErrors(
+            [{"field": "password", "code": "weak", "message": message} for message in error.messages]
+        ) from None
+    user = User.objects.create_user(email, password, name=name)
+    EmailAddress.objects.create(user=user, email=email, primary=True, verified=email_proven)
+    return user
+
+
+@transaction.atomic
+def mark_email_proven(*, user: User, email: str) -> None:
+    """Note that this person reads mail at this address, for example because they followed a link sent there.
+
+    An address that somebody else proved earlier stays theirs.
+    """
+    email = email.lower()
+    if EmailAddress.objects.filter(email=email, verified=True).exclude(user=user).exists():
+        return
+    EmailAddress.objects.update_or_create(
+        user=user,
+        email=email,
+        defaults={"verified": True},
+        create_defaults={"verified": True, "primary": email == user.email.lower()},
+    )
+
+
+@transaction.atomic
+def update_preferences(*, user: User, **changes: Any) -> User:
+    """Change one's own preferences (see ``PREFERENCES``). Raises DomainErrors naming each field that cannot be."""
+    unknown = set(changes) - set(PREFERENCES)
+    if unknown:
+        raise TypeError(f"not preferences: {sorted(unknown)}")
+    for name, value in changes.items():
+        setattr(user, name, value)
+    errors: list[FieldError] = []
+    try:
+        user.clean_fields(exclude=[field.name for field in User._meta.fields if field.name not in changes])
+    except ValidationError as error:
+        errors += [
+            {"field": name, "code": "invalid", "message": message}
+            for name, messages in error.message_dict.items()
+            for message in messages
+        ]
+    if changes.get("timezone") and changes["timezone"] not in available_timezones():
+        errors.append({"field": "timezone", "code": "unknown_timezone", "message": _("There is no such time zone.")})
+    if "language" in changes and changes["language"] not in dict(settings.LANGUAGES):
+        errors.append({"field": "language", "code": "invalid", "message": _("This language is not offered.")})
+    if errors:
+        raise DomainErrors(errors)
+    user.save(update_fields=list(changes))
+    return user
