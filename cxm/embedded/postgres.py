@@ -18,7 +18,7 @@ import psycopg2
 from cxm.db.provision import provision, provisioning_digest
 from cxm.embedded.credentials import SUPERUSER
 from cxm.embedded.errors import EmbeddedError
-from cxm.embedded.paths import Home
+from cxm.embedded.paths import POSTGRES_SOCKET, Home
 from cxm.embedded.processes import Program, end_survivors
 
 DATABASE = "cxm"
@@ -145,14 +145,16 @@ def _check_version(home: Home) -> None:
 
 
 def _clear_what_a_kill_left(home: Home) -> None:
-    """End a server that outlived its keeper, then drop its pid file: its number may be somebody else's by now."""
+    """End a server that outlived its keeper, then drop its lock files: the number in them may be somebody else's."""
     cluster = str(home.cluster.resolve())
     end_survivors(
         lambda process: process.name() == "postgres" and process.cwd() == cluster,
         first=signal.SIGINT,
         patience=60,
     )
-    (home.cluster / "postmaster.pid").unlink(missing_ok=True)
+    socket = home.sockets / POSTGRES_SOCKET
+    for stale in (home.cluster / "postmaster.pid", socket, socket.with_name(f"{socket.name}.lock")):
+        stale.unlink(missing_ok=True)
 
 
 def _memory_megabytes() -> int:
