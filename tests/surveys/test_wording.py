@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from apps.surveys.definition import problems_before_publication
+from apps.surveys.respondent_texts import TEXTS, respondent_texts
 from apps.surveys.wording import LANGUAGE_NAMES, is_right_to_left, is_standard_wording, standard_definition
 
 
@@ -55,3 +58,14 @@ def test_arabic_is_written_from_right_to_left() -> None:
     assert is_right_to_left("ar")
     assert is_right_to_left("ar-eg")
     assert not is_right_to_left("de")
+
+
+def test_every_language_says_everything_with_the_same_names_to_fill_in() -> None:
+    english = {key: set(re.findall(r"\{\w+\}", text)) for key, text in TEXTS["en"].items()}
+    for language in LANGUAGE_NAMES:
+        assert {key: set(re.findall(r"\{\w+\}", text)) for key, text in TEXTS[language].items()} == english, language
+
+
+def test_a_language_without_texts_is_served_in_english() -> None:
+    assert respondent_texts("it") is TEXTS["en"]
+    assert respondent_texts("de-at") is TEXTS["de"]
