@@ -50,6 +50,7 @@ DOMAIN_APPS = [
 INSTALLED_APPS = [
     *(f"apps.{name}" for name in DOMAIN_APPS),
     "cxm",
+    "cxm.web",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -167,6 +168,7 @@ CSRF_COOKIE_NAME = "cxm_csrf"
 CSRF_COOKIE_SECURE = IS_HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_USE_SESSIONS = False
+CSRF_FAILURE_VIEW = "cxm.web.views.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
 if find_spec("apps.accounts.allauth_settings"):

@@ -1,0 +1,1 @@
+"""What every page needs: view decorators, forms, template tags, navigation, palette, policies, static files."""
