@@ -46,6 +46,7 @@ class Survey(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="survey_slug")]
+        indexes = [models.Index(fields=["tenant", "created_at", "id"], name="survey_recent")]
 
     def __str__(self) -> str:
         return self.name
@@ -63,12 +64,17 @@ class SurveyVersion(TenantModel):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "survey", "number"], name="survey_version_number")]
 
+    def __str__(self) -> str:
+        return f"{self.survey_id} v{self.number}"
+
 
 class Response(TenantModel):
     """One person's answers to one survey.
 
     ``score`` is the answer to the survey's headline question (``score_question``, of ``metric`` on ``scale`` points);
     ``comment`` is the first open answer; ``day`` is the date of the experience in the organisation's time zone.
+    An answer to an anonymous survey has neither customer nor invitation. Every index costs each answer its upkeep, so
+    the foreign keys have none of their own: lists read by time, by survey and day, or by customer.
     """
 
     class State(models.TextChoices):
@@ -77,14 +83,16 @@ class Response(TenantModel):
         PROVISIONAL_INTERACTION = "provisional_interaction", "Provisional: interaction"
         SUBMITTED = "submitted", "Submitted"
 
-    survey = TenantForeignKey(Survey, models.PROTECT, related_name="+")
+    survey = TenantForeignKey(Survey, models.PROTECT, related_name="+", db_index=False)
     version = models.PositiveIntegerField()
-    customer = TenantForeignKey("customers.Customer", models.SET_NULL, null=True, related_name="+")
+    customer = TenantForeignKey("customers.Customer", models.SET_NULL, null=True, related_name="+", db_index=False)
     invitation_id = models.UUIDField(null=True)
-    touchpoint = TenantForeignKey("touchpoints.Touchpoint", models.PROTECT, null=True, related_name="+")
+    touchpoint = TenantForeignKey(
+        "touchpoints.Touchpoint", models.PROTECT, null=True, related_name="+", db_index=False
+    )
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.OTHER)
-    unit = TenantForeignKey("organizations.Unit", models.SET_NULL, null=True, related_name="+")
-    language = models.CharField(max_length=10, blank=True)
+    unit = TenantForeignKey("organizations.Unit", models.SET_NULL, null=True, related_name="+", db_index=False)
+    language = models.CharField(max_length=16, blank=True)
     answers = models.JSONField(default=dict)
     score = models.SmallIntegerField(null=True)
     score_question = models.CharField(max_length=64, blank=True)
@@ -105,11 +113,37 @@ class Response(TenantModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "survey", "source_id"], name="response_source_id"),
-            models.UniqueConstraint(fields=["tenant", "invitation_id"], name="response_invitation"),
+            models.UniqueConstraint(
+                fields=["tenant", "survey", "source_id"],
+                condition=models.Q(source_id__isnull=False),
+                name="response_source_id",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "invitation_id"],
+                condition=models.Q(invitation_id__isnull=False),
+                name="response_invitation",
+            ),
         ]
         indexes = [
             models.Index(fields=["tenant", "-occurred_at", "-id"], name="response_recent"),
             models.Index(fields=["tenant", "survey", "day"], name="response_bucket"),
-            models.Index(fields=["tenant", "customer", "-occurred_at"], name="response_customer"),
+            models.Index(
+                fields=["tenant", "customer", "-occurred_at", "-id"],
+                condition=models.Q(customer__isnull=False),
+                name="response_customer",
+            ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.score_question}: {self.score}" if self.score is not None else str(self.id)
+
+
+class ResponseRevision(TenantModel):
+    """What an answer said before it was changed: the last write wins, and nothing is lost."""
+
+    response = TenantForeignKey(Response, models.CASCADE, related_name="revisions")
+    answers = models.JSONField()
+    score = models.SmallIntegerField(null=True)
+    state = models.CharField(max_length=23, choices=Response.State.choices)
+    occurred_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(default=now)
