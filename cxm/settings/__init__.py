@@ -255,4 +255,6 @@ if find_spec("cxm.api") and find_spec("cxm.api.settings"):
 LOG_LEVEL = ENV.log_level
 SENTRY_DSN = ENV.sentry_dsn
 if find_spec("cxm.logging"):
-    from cxm.logging import LOGGING  # noqa: F401
+    from cxm.logging import logging_settings
+
+    LOGGING = logging_settings(LOG_LEVEL, for_people=DEBUG)
