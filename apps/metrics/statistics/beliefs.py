@@ -46,7 +46,7 @@ class Comparison:
 
 
 def rank_positions(values: Sequence[float]) -> list[float]:
-    """Rank each value among all, spread over -2..+2; equal values share the middle of their ranks, one alone is at 0."""
+    """Rank each value among all, spread over -2..+2; equal values share their middle rank, one alone is at 0."""
     return [_position(value, values) for value in values]
 
 
@@ -63,8 +63,8 @@ def _position(value: float, values: Sequence[float]) -> float:
 def compare_beliefs(readings: Sequence[Reading]) -> list[Comparison]:
     """Compare belief and measurement of every step of a map, in the given order.
 
-    Ranks are taken among the steps that have both, so that what is compared is the same set. A step with only one of
-    the two is placed between the neighbours its value lies between. All metrics must be of one rule.
+    Ranks are taken among the steps that have both, so that what is compared is the same set. A step with only one
+    of the two is placed between the neighbours its value lies between. All metrics must be of one rule.
     """
     if len({reading.metric.rule for reading in readings if reading.metric is not None}) > 1:
         raise ValueError("A map is compared by one rule at a time.")

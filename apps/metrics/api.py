@@ -1,0 +1,113 @@
+"""`GET /api/v1/metrics/{nps,csat,ces}/`: a score with its series and groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.metrics import queries
+from apps.metrics.filters import GROUPINGS, Errors, read_presentation, read_selection
+from cxm.api.routers import ApiRouter
+from cxm.api.viewsets import ApiView
+
+METRIC_FIELDS: dict[str, Any] = {
+    "value": {"type": ["number", "null"]},
+    "low": {"type": ["number", "null"]},
+    "high": {"type": ["number", "null"]},
+    "n": {"type": "integer"},
+    "rule": {"type": "string"},
+    "unit": {"type": "string", "enum": ["points", "percent", "mean"]},
+    "reliability": {"type": "string", "enum": ["anecdote", "weak", "usable"]},
+    "suppressed": {"type": "boolean"},
+    "distribution": {"type": "object", "additionalProperties": {"type": "integer"}},
+}
+
+
+def _metric_schema(**more: Any) -> dict[str, Any]:
+    fields = more | METRIC_FIELDS
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
+SCORES_SCHEMA = _metric_schema(
+    series={"type": "array", "items": _metric_schema(period={"type": "string", "format": "date"})},
+    groups={"type": "array", "items": _metric_schema(key={"type": ["string", "null"]}, label={"type": "string"})},
+)
+
+PARAMETERS = [
+    OpenApiParameter(name, str, description=text, **more)
+    for name, text, more in (
+        ("survey", "Survey id; several are comma-separated, as with every filter.", {}),
+        ("touchpoint", "Touchpoint key.", {}),
+        ("journey", "Journey id: the touchpoints of its published map.", {}),
+        ("persona", "Persona id.", {}),
+        ("segment", "Segment id.", {}),
+        ("channel", "Channel of the answer.", {}),
+        ("unit", "Unit id, with everything below it.", {}),
+        ("from", "Day (included, in the organisation's zone) or time.", {}),
+        ("to", "Day (included) or time (excluded).", {}),
+        ("interval", "Periods of the series; month by default.", {"enum": ["day", "week", "month"]}),
+        ("by", f"Groups by {', '.join(GROUPINGS)} or attribute:NAME.", {}),
+        ("rule", "Another rule of the metric than its headline.", {}),
+        ("scale", "Number of points, where answers on several scales would meet.", {}),
+    )
+]
+
+
+class MetricView(ApiView):
+    """One metric over the answers that the filters name."""
+
+    required_permissions = {"get": "metrics.view"}
+    metric = ""
+
+    @extend_schema(parameters=PARAMETERS, responses={200: SCORES_SCHEMA})
+    def get(self, request: Request) -> Response:
+        """Score, 95 % interval, n and distribution, by period and by group.
+
+        Without survey, touchpoint or journey: relationship surveys only.
+        """
+        errors = Errors()
+        selection = read_selection(
+            request.query_params, actor=request.actor, organization=request.organization, errors=errors
+        )
+        shown = read_presentation(request.query_params, self.metric, errors=errors)
+        errors.raise_if_any()
+        scores = queries.score(
+            selection, self.metric, rule=shown.rule, scale=shown.scale, interval=shown.interval, by=shown.by
+        )
+        return Response(as_json(scores))
+
+
+class NpsView(MetricView):
+    """Net Promoter Score."""
+
+    metric = "nps"
+
+
+class CsatView(MetricView):
+    """Customer satisfaction."""
+
+    metric = "csat"
+
+
+class CesView(MetricView):
+    """Customer effort."""
+
+    metric = "ces"
+
+
+def as_json(scores: queries.Scores) -> dict[str, Any]:
+    """The promised shape: the metric's own fields, its series, its groups."""
+    return {
+        **scores.metric.as_json(),
+        "series": [{"period": period.start.isoformat(), **period.metric.as_json()} for period in scores.series],
+        "groups": [{"key": group.key, "label": group.label, **group.metric.as_json()} for group in scores.groups],
+    }
+
+
+def register(router: ApiRouter) -> None:
+    """Add the three metrics to the API."""
+    for view in (NpsView, CsatView, CesView):
+        router.register_view(f"metrics/{view.metric}/", view, name=f"metrics-{view.metric}")

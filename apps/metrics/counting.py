@@ -1,0 +1,373 @@
+"""From a selection to counts of scores: over the whole window, by period, or by group.
+
+Where the histograms know the filters, they are read; else the responses are, with the same result. Anonymous surveys
+take their own way, so that no window, filter or split can be subtracted from another to isolate a few answers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    DateField,
+    Expression,
+    F,
+    Func,
+    Q,
+    QuerySet,
+    SmallIntegerField,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
+
+from apps.metrics.scored_answers import COUNTS, further_questions
+from apps.metrics.selection import Selection, Which, attribute
+from apps.metrics.statistics import Histogram, hidden_groups, released_blocks
+from apps.metrics.statistics.privacy import DayCount
+from apps.surveys.models import Survey
+
+Interval = Literal["day", "week", "month"]
+INTERVALS: tuple[Interval, ...] = ("day", "week", "month")
+
+NOW, BEFORE = "now", "before"
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyFacts:
+    """What counting needs to know of a survey."""
+
+    id: UUID
+    name: str
+    kind: str
+    relationship: bool
+    anonymous: bool
+    employees: bool
+    touchpoint_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a count belongs: a metric, the window asked for or the one before, and a period or a group of it."""
+
+    metric: str
+    window: str = NOW
+    period: date | None = None
+    key: Any = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one slot by scale, and how many answers stay hidden."""
+
+    scales: dict[int, list[int]] = field(default_factory=dict)
+    hidden: int = 0
+
+    def add(self, scale: int, counts: Iterable[int]) -> None:
+        row = self.scales.setdefault(scale, [0] * 11)
+        for index, count in enumerate(counts):
+            row[index] += count
+
+    def merge(self, other: Tally) -> None:
+        for scale, counts in other.scales.items():
+            self.add(scale, counts)
+        self.hidden += other.hidden
+
+    def histogram(self, scale: int) -> Histogram:
+        return Histogram.from_columns(scale, self.scales.get(scale, [0] * 11))
+
+
+Tallies = dict[Slot, Tally]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a window is divided: by period (`interval`), by group (`by`), or not at all."""
+
+    interval: Interval | None = None
+    by: str | None = None
+
+    @property
+    def folded(self) -> bool:
+        return self.by is None or self.by in COLUMNS
+
+    def expressions(self) -> dict[str, Expression]:
+        if self.interval:
+            return {"period": PERIODS[self.interval]}
+        if self.by:
+            return {"key": F(COLUMNS[self.by]) if self.by in COLUMNS else attribute(self.by.partition(":")[2])}
+        return {}
+
+
+class _DayOf(Func):
+    """Arithmetic on a day that stays a date: date_trunc would make it a time in some zone, and cost far more."""
+
+    output_field = DateField()
+
+
+COLUMNS = {"touchpoint": "touchpoint_id", "survey": "survey_id", "channel": "channel", "unit": "unit_id"}
+PERIODS: dict[Interval, Expression] = {
+    "day": F("day"),
+    "week": _DayOf(F("day"), template="(%(expressions)s - (extract(isodow FROM %(expressions)s)::int - 1))"),
+    "month": _DayOf(F("day"), template="(%(expressions)s - (extract(day FROM %(expressions)s)::int - 1))"),
+}
+
+
+def period_of(day: date, interval: Interval) -> date:
+    """The first day of the period a day belongs to. Weeks start on Monday."""
+    if interval == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if interval == "month" else day
+
+
+def next_period(start: date, interval: Interval) -> date:
+    """The first day of the period after the one that starts here."""
+    if interval == "month":
+        return (start + timedelta(days=31)).replace(day=1)
+    return start + timedelta(days=7 if interval == "week" else 1)
+
+
+def surveys_for(selection: Selection, which: Which | None = None) -> list[SurveyFacts]:
+    """The surveys whose answers count. One query.
+
+    Named surveys, whatever they are; else surveys of customers of the kind the selection asks for. What employees
+    answer never mixes with what customers answer.
+    """
+    rows = Survey.objects.order_by("name", "id").values_list(
+        "id", "name", "kind", "relationship", "anonymous", "audience", "touchpoint_id"
+    )
+    facts = [SurveyFacts(*row[:5], employees=row[5] == Survey.Audience.EMPLOYEES, touchpoint_id=row[6]) for row in rows]
+    if selection.surveys is not None:
+        return [survey for survey in facts if survey.id in selection.surveys]
+    wanted = which or selection.which
+    return [
+        survey
+        for survey in facts
+        if not survey.employees and (wanted == "any" or survey.relationship == (wanted == "relationship"))
+    ]
+
+
+def count(
+    selection: Selection,
+    surveys: Sequence[SurveyFacts],
+    metrics: Collection[str],
+    *,
+    split: Split | None = None,
+    compare: bool = False,
+) -> Tallies:
+    """Count the answers of the surveys. One query on the histograms or the responses, one more an anonymous survey.
+
+    With `compare`, the window before is counted too. Without a split the slots are whole windows; with an interval
+    both the whole windows and their periods; with `by` the groups.
+    """
+    split = split or Split()
+    windows = {NOW: selection.days}
+    earlier = selection.before() if compare else None
+    if earlier:
+        windows[BEFORE] = earlier.days
+        window = earlier.window() | selection.window()
+    else:
+        window = selection.window()
+    tallies: Tallies = defaultdict(Tally)
+    identified = [survey.id for survey in surveys if not survey.anonymous]
+    if identified:
+        keys = dict(split.expressions())
+        if earlier:
+            keys["window"] = Case(When(day__gte=selection.first, then=Value(NOW)), default=Value(BEFORE))
+        for row in _cells(selection, split.folded, identified, metrics, window & selection.dimensions(), keys):
+            slot = Slot(row.metric, row.keys.get("window", NOW))
+            if split.by:
+                tallies[Slot(slot.metric, slot.window, key=row.keys["key"])].add(row.scale, row.counts)
+                continue
+            tallies[slot].add(row.scale, row.counts)
+            if split.interval:
+                tallies[Slot(slot.metric, slot.window, row.keys["period"])].add(row.scale, row.counts)
+    for survey in surveys:
+        if survey.anonymous:
+            for slot, tally in _count_anonymous(selection, survey, metrics, split, windows).items():
+                tallies[slot].merge(tally)
+    return dict(tallies)
+
+
+# Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Counts of the scores 0..10 for one combination of keys."""
+
+    metric: str
+    scale: int
+    counts: tuple[int, ...]
+    keys: Mapping[str, Any]
+
+
+def _cells(
+    selection: Selection,
+    folded: bool,
+    survey_ids: Collection[UUID],
+    metrics: Collection[str],
+    where: Q,
+    keys: Mapping[str, Expression],
+) -> list[Cell]:
+    if selection.folded and folded:
+        rows = selection.histograms().filter(where, survey__in=survey_ids, metric__in=metrics)
+        return _grouped(rows, F("metric"), F("scale"), keys, lambda index: Sum(f"c{index}"))
+    return _cells_of_responses(selection, survey_ids, metrics, where, keys)
+
+
+def _cells_of_responses(
+    selection: Selection,
+    survey_ids: Collection[UUID],
+    metrics: Collection[str],
+    where: Q,
+    keys: Mapping[str, Expression],
+) -> list[Cell]:
+    rows = selection.responses().filter(where, survey__in=survey_ids)
+    headline = rows.filter(metric__in=metrics, score__isnull=False)
+    cells = _grouped(headline, F("metric"), F("scale"), keys, _times_given("score"))
+    versions: dict[tuple[str, str, int], list[tuple[UUID, int]]] = defaultdict(list)
+    for question in further_questions(survey_ids):
+        if question.metric in metrics:
+            key = (question.question, question.metric, question.scale)
+            versions[key].append((question.survey_id, question.version))
+    for (question_id, metric, scale), asked in versions.items():
+        of_versions = Q()
+        for survey_id, number in asked:
+            of_versions |= Q(survey=survey_id, version=number)
+        answered = (
+            rows.filter(of_versions, answers__has_key=question_id)
+            .exclude(score_question=question_id)
+            .alias(further=Cast(KeyTextTransform(question_id, "answers"), SmallIntegerField()))
+        )
+        cells += _grouped(answered, Value(metric), Value(scale), keys, _times_given("further"))
+    return cells
+
+
+def _times_given(column: str) -> Callable[[int], Expression]:
+    return lambda score: Count("id", filter=Q(**{column: score}))
+
+
+def _grouped(
+    rows: QuerySet[Any],
+    metric: Expression,
+    scale: Expression,
+    keys: Mapping[str, Expression],
+    counted: Callable[[int], Expression],
+) -> list[Cell]:
+    names = [f"by_{name}" for name in keys]
+    groups = {"by_metric": metric, "by_scale": scale, **{f"by_{name}": expression for name, expression in keys.items()}}
+    found = (
+        rows.order_by()
+        .values(**groups)
+        .annotate(**{f"n{index}": counted(index) for index in range(len(COUNTS))})
+        .values_list("by_metric", "by_scale", *names, *(f"n{index}" for index in range(len(COUNTS))))
+    )
+    start = 2 + len(names)
+    return [Cell(row[0], row[1], row[start:], dict(zip(keys, row[2:start], strict=True))) for row in found]
+
+
+# Anonymous surveys
+
+
+def _count_anonymous(
+    selection: Selection,
+    survey: SurveyFacts,
+    metrics: Collection[str],
+    split: Split,
+    windows: Mapping[str, tuple[date, date]],
+) -> Tallies:
+    """Counts of one anonymous survey, as far as they may be shown (statistics/privacy.py says why).
+
+    The survey is read whole, by day, so that every window is cut at the same blocks. Two filters at once, or a filter
+    and a split, would allow far too many subtractions: then all of it is hidden.
+    """
+    inside = selection.dimensions()
+    keys: dict[str, Expression] = {"day": F("day")}
+    keys["inside"] = (
+        Case(When(inside, then=Value(True)), default=Value(False), output_field=BooleanField())
+        if inside
+        else Value(True, output_field=BooleanField())
+    )
+    if split.by:
+        keys["key"] = split.expressions()["key"]
+    cells = _cells(selection, split.folded, [survey.id], metrics, Q(), keys)
+    cuts = sum(
+        (
+            selection.touchpoints is not None and survey.touchpoint_id not in selection.touchpoints,
+            selection.channels is not None,
+            selection.units is not None,
+            len(selection.attributes),
+            split.by is not None and split.by != "survey",
+        )
+    )
+    tallies: Tallies = defaultdict(Tally)
+    for metric in {cell.metric for cell in cells}:
+        of_metric = [cell for cell in cells if cell.metric == metric]
+        groups = {cell.keys.get("key") for cell in of_metric}
+        for name, window in windows.items():
+            for key in groups:
+                _release(tallies, selection, split, Slot(metric, name, key=key), of_metric, window, cuts)
+            if split.by:
+                _hide_complements(tallies, [Slot(metric, name, key=key) for key in groups], selection.threshold)
+    return tallies
+
+
+def _release(
+    tallies: Tallies,
+    selection: Selection,
+    split: Split,
+    slot: Slot,
+    cells: Sequence[Cell],
+    window: tuple[date, date],
+    cuts: int,
+) -> None:
+    """Add what may be shown of one group to its slots, and note how much may not."""
+    ours = [cell for cell in cells if cell.keys["inside"] and cell.keys.get("key") == slot.key]
+    days: dict[date, list[int]] = defaultdict(lambda: [0, 0])
+    for cell in cells:
+        chosen = cell.keys["inside"] and cell.keys.get("key") == slot.key
+        days[cell.keys["day"]][0 if chosen else 1] += sum(cell.counts)
+    blocks = []
+    if cuts <= 1:
+        blocks = released_blocks([DayCount(day, *counts) for day, counts in days.items()], selection.threshold)
+    spans = {slot: window}
+    if split.interval:
+        for day in days:
+            start = period_of(day, split.interval)
+            spans[Slot(slot.metric, slot.window, start)] = (
+                max(start, window[0]),
+                min(next_period(start, split.interval) - timedelta(days=1), window[1]),
+            )
+    for target, (first, last) in spans.items():
+        shown = [block for block in blocks if block.first >= first and block.last <= last]
+        for cell in ours:
+            day = cell.keys["day"]
+            if not first <= day <= last:
+                continue
+            if any(block.first <= day <= block.last for block in shown):
+                tallies[target].add(cell.scale, cell.counts)
+            else:
+                tallies[target].hidden += sum(cell.counts)
+
+
+def _hide_complements(tallies: Tallies, slots: Sequence[Slot], threshold: int) -> None:
+    counts = {
+        slot: sum(map(sum, tallies[slot].scales.values())) or min(tallies[slot].hidden, threshold - 1)
+        for slot in slots
+        if slot in tallies
+    }
+    for slot in hidden_groups(counts, threshold):
+        tally = tallies[slot]
+        tally.hidden += sum(map(sum, tally.scales.values()))
+        tally.scales.clear()

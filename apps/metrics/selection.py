@@ -1,0 +1,111 @@
+"""Which answers a number is about: the one value that pages, the API, exports and drill-downs are built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Literal
+from uuid import UUID
+
+from django.db.models import CharField, F, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
+
+from apps.metrics.models import ScoreHistogram
+from apps.metrics.scored_answers import counted_states
+from apps.surveys.models import Response
+
+Which = Literal["relationship", "touchpoint", "any"]
+"""Surveys that count where none is named: about the firm, after an experience, or both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Filters, resolved: keys have become ids, a unit its whole branch, dates the days of the organisation's calendar.
+
+    None means no filter; an empty set means nothing at all. `first` and `last` are whole days, both included; `since`
+    and `until` are instants, `until` excluded. Only one of the two pairs is used.
+    """
+
+    surveys: frozenset[UUID] | None = None
+    which: Which = "relationship"
+    touchpoints: frozenset[UUID] | None = None
+    channels: frozenset[str] | None = None
+    units: frozenset[UUID] | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+    first: date | None = None
+    last: date | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    zone: tzinfo = UTC
+    threshold: int = 5
+    include_provisional: bool = False
+
+    @property
+    def folded(self) -> bool:
+        """Whether the histograms can answer: they know survey, touchpoint, channel, unit and day, and no more."""
+        return not self.attributes and self.since is None and self.until is None
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The whole days inside the window, open ends as far as dates go. Of instants, days cut in part are outside."""
+        first, last = self.first or date.min, self.last or date.max
+        if self.since is not None:
+            local = self.since.astimezone(self.zone)
+            first = local.date() + timedelta(days=local.time() > time.min)
+        if self.until is not None:
+            last = self.until.astimezone(self.zone).date() - timedelta(days=1)
+        return first, last
+
+    def before(self) -> Selection | None:
+        """The same filters over the period of equal length just before; None for a window that is open or instants."""
+        if self.first is None or self.last is None:
+            return None
+        length = self.last - self.first + timedelta(days=1)
+        if self.first - date.min < length:
+            return None
+        return replace(self, first=self.first - length, last=self.first - timedelta(days=1))
+
+    def dimensions(self) -> Q:
+        """The filters on touchpoint, channel and unit: both tables have these columns."""
+        q = Q()
+        if self.touchpoints is not None:
+            q &= Q(touchpoint__in=self.touchpoints)
+        if self.channels is not None:
+            q &= Q(channel__in=self.channels)
+        if self.units is not None:
+            q &= Q(unit__in=self.units)
+        for index, (_, value) in enumerate(self.attributes):
+            q &= Q(**{f"attribute{index}": value})
+        return q
+
+    def window(self) -> Q:
+        """The filter on time."""
+        q = Q()
+        if self.first is not None:
+            q &= Q(day__gte=self.first)
+        if self.last is not None:
+            q &= Q(day__lte=self.last)
+        if self.since is not None:
+            q &= Q(occurred_at__gte=self.since)
+        if self.until is not None:
+            q &= Q(occurred_at__lt=self.until)
+        return q
+
+    def histograms(self) -> QuerySet[ScoreHistogram]:
+        """Histogram rows, not yet filtered. Only where `folded`."""
+        return ScoreHistogram.objects.all()
+
+    def responses(self) -> QuerySet[Response]:
+        """Responses that count, not yet filtered, with the attributes that `dimensions` compares."""
+        rows = Response.objects.filter(state__in=counted_states(self.include_provisional))
+        return rows.alias(**{f"attribute{index}": attribute(name) for index, (name, _) in enumerate(self.attributes)})
+
+
+def attribute(name: str) -> Coalesce:
+    """An attribute of the answer, else of the customer who gave it, as text."""
+    return Coalesce(
+        KeyTextTransform(name, F("attributes")),
+        KeyTextTransform(name, F("customer__attributes")),
+        output_field=CharField(),
+    )
