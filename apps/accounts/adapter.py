@@ -27,7 +27,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return client_ip(request) or "0.0.0.0"  # noqa: S104
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
-        return reverse("accounts:security")
+        return reverse("security")
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send one of allauth's mails. A mail server that does not answer never stops somebody from signing in.

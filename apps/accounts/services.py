@@ -4,14 +4,16 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
-from cxm.errors import DomainError, DomainErrors, FieldError
+from cxm.errors import DomainError, DomainErrors, FieldError, NotFound
 
 #: Preferences a person sets for themselves.
 PREFERENCES = ("name", "theme", "language", "timezone", "shortcuts_enabled")
@@ -84,3 +86,20 @@ def update_preferences(*, user: User, **changes: Any) -> User:
         raise DomainErrors(errors)
     user.save(update_fields=list(changes))
     return user
+
+
+@transaction.atomic
+def end_session(*, user: User, session: UserSession) -> None:
+    """Sign out one device of this person; its next request is a stranger's."""
+    if session.user_id != user.pk:
+        raise NotFound(_("This is not a session of yours."))
+    Session.objects.filter(session_key=session.session_key).delete()
+    session.delete()
+
+
+@transaction.atomic
+def end_other_sessions(*, user: User, keep: str) -> None:
+    """Sign out every device of this person but the one whose session key is ``keep``."""
+    others = UserSession.objects.filter(user=user).exclude(session_key=keep)
+    Session.objects.filter(session_key__in=list(others.values_list("session_key", flat=True))).delete()
+    others.delete()

@@ -7,11 +7,9 @@ Each ``clean_*`` function returns the value in the one form that is stored and r
 import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
-from datetime import time
 from functools import lru_cache
 from typing import Any, Final
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -170,12 +168,6 @@ def _clean_spans(spans: Any, field: str) -> list[list[str]]:
     return clean
 
 
-def is_open(hours: Mapping[str, Sequence[Sequence[str]]], weekday: int, clock: time) -> bool:
-    """Whether local time ``clock`` on ``weekday`` (0 = Monday) lies within the open hours (closing time excluded)."""
-    now = clock.strftime("%H:%M")
-    return any(opens <= now < closes for opens, closes in hours.get(WEEKDAYS[weekday], ()))
-
-
 def clean_fatigue(value: object, *, field: str = "fatigue") -> dict[str, int]:
     """The contact-frequency settings, complete: absent keys take their default."""
     if not isinstance(value, Mapping):
@@ -223,8 +215,3 @@ def clean_directions(value: object, *, field: str = "experience_directions") -> 
             raise DomainError(_("Two directions have the same name."), field=f"{here}.name")
         clean.append({"name": name, "metric": metric})
     return clean
-
-
-def interface_languages() -> tuple[tuple[str, str], ...]:
-    """The languages the interface itself is offered in."""
-    return tuple(settings.LANGUAGES)

@@ -10,6 +10,7 @@ from apps.accounts.models import User
 from apps.organizations import roles
 from apps.organizations.models import ApiKey, ColleagueInvitation, Membership, Organization, RoleGrant, Unit
 from apps.organizations.unit_tree import UnitTree
+from apps.outbox.models import OutboxEvent
 from cxm.actor import Actor, Grant
 from cxm.scope import acting_user, current_tenant_id, no_tenant, tenant
 
@@ -79,7 +80,7 @@ def alive_keys(at: datetime | None = None) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(revoked_at__isnull=True).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at))
 
 
-def keys() -> QuerySet[ApiKey]:
+def all_keys() -> QuerySet[ApiKey]:
     """Every key, the newest first, with who made it. One query."""
     return ApiKey.objects.select_related("created_by").order_by("-created_at", "-id")
 
@@ -137,3 +138,8 @@ def open_invitations(actor: Actor | None = None) -> QuerySet[ColleagueInvitation
     )
     visible = actor.visible_units("members.view") if actor else None
     return rows if visible is None else rows.filter(unit_id__in=visible)
+
+
+def parked_work() -> QuerySet[OutboxEvent]:
+    """Events whose handler failed eight times, the oldest first."""
+    return OutboxEvent.objects.filter(state=OutboxEvent.State.PARKED).order_by("created_at", "id")

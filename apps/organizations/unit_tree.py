@@ -21,6 +21,14 @@ class Node(Protocol):
 
 
 @dataclass(frozen=True)
+class Branch:
+    """A unit with the branches below it, for pages that draw the tree."""
+
+    unit: Node
+    branches: tuple["Branch", ...]
+
+
+@dataclass(frozen=True)
 class UnitTree:
     """All units of one organisation by id, and the children of each, in alphabetical order."""
 
@@ -93,3 +101,19 @@ class UnitTree:
                 yield from under(unit.id, level + 1 if shown else level)
 
         yield from under(None, 0)
+
+    def forest(self, within: frozenset[uuid.UUID] | None = None) -> tuple[Branch, ...]:
+        """The same as nested branches, those at the top first."""
+
+        def under(parent_id: uuid.UUID | None) -> tuple[Branch, ...]:
+            found: list[Branch] = []
+            for unit in self.children.get(parent_id, ()):
+                below = under(unit.id)
+                found += [Branch(unit, below)] if within is None or unit.id in within else below
+            return tuple(found)
+
+        return under(None)
+
+    def label(self, unit_id: uuid.UUID) -> str:
+        """The way to a unit in words: “North › Berlin › Night shift”."""
+        return " › ".join(unit.name for unit in self.path(unit_id))

@@ -1,5 +1,3 @@
-from datetime import time
-
 import pytest
 
 from apps.organizations import preferences
@@ -54,13 +52,6 @@ def test_business_hours_are_complete_and_ordered():
 )
 def test_impossible_business_hours_are_refused(value):
     assert refusal(preferences.clean_business_hours, value)[0].startswith("business_hours")
-
-
-def test_open_hours_end_at_closing_time():
-    hours = preferences.DEFAULT_BUSINESS_HOURS
-    assert preferences.is_open(hours, 0, time(9, 0))
-    assert not preferences.is_open(hours, 0, time(17, 0))
-    assert not preferences.is_open(hours, 6, time(12, 0))
 
 
 def test_fatigue_takes_defaults_for_what_is_not_given():

@@ -1,5 +1,6 @@
 """Every write of this app, by topic: the organisation, its members, its tree and its keys."""
 
+from apps.organizations.services.background import redrive_work
 from apps.organizations.services.keys import authenticate_api_key, create_api_key, revoke_api_key, rotate_api_key
 from apps.organizations.services.members import (
     accept_invitation,
@@ -37,6 +38,7 @@ __all__ = [
     "import_units",
     "invite_colleague",
     "leave_organization",
+    "redrive_work",
     "remove_logo",
     "resend_invitation",
     "revoke_api_key",

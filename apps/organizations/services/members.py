@@ -279,11 +279,7 @@ def _withdraw_what_exceeds(actor: Actor, member: Membership) -> None:
     now_holds = queries.actor_for(member.user, member.organization)
     everywhere = rules.held_on(now_holds, None)
     for key in queries.alive_keys().filter(created_by_id=member.user_id):
-        if (
-            not member.is_active
-            or (key.kind == ApiKey.Kind.WRITE and not everywhere)
-            or not set(key.scopes) <= everywhere
-        ):
+        if "keys.manage" not in everywhere or not set(key.scopes) <= everywhere:
             key.revoked_at = timezone.now()
             key.save(update_fields=["revoked_at"])
             record(actor=actor, action="organizations.key_revoked", target=key, fields=["revoked_at"])
