@@ -28,7 +28,7 @@ MAX_STAGES = 40
 MAX_STEPS = 200
 MAX_CARDS = 2000
 MAX_PLACES = 2000
-NAME_LENGTH = 200
+NAME_LENGTH = 120
 CARD_LENGTH = 1000
 DURATION_LENGTH = 60
 LANE_LENGTH = 40
@@ -236,12 +236,17 @@ class _Reader:
         return lane
 
 
+def read_text(value: object, path: str, limit: int) -> str:
+    """A text of 1 to `limit` characters, or DomainErrors naming `path`."""
+    reader = _Reader()
+    text = reader.text(value, path, limit)
+    reader.finish()
+    return text
+
+
 def read_name(value: object, path: str = "name") -> str:
     """The name of a map, stage or step, or DomainErrors naming `path`."""
-    reader = _Reader()
-    name = reader.text(value, path, NAME_LENGTH)
-    reader.finish()
-    return name
+    return read_text(value, path, NAME_LENGTH)
 
 
 def read_duration(value: object, path: str = "duration") -> str:
@@ -254,10 +259,7 @@ def read_duration(value: object, path: str = "duration") -> str:
 
 def read_card_text(value: object, path: str = "text") -> str:
     """The text of a card, or DomainErrors naming `path`."""
-    reader = _Reader()
-    text = reader.text(value, path, CARD_LENGTH)
-    reader.finish()
-    return text
+    return read_text(value, path, CARD_LENGTH)
 
 
 def read_lane(value: object, path: str = "lane") -> str:

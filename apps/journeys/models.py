@@ -5,9 +5,18 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 
 from cxm.fields import TenantForeignKey
 from cxm.models import TenantModel
+
+
+class Metric(models.TextChoices):
+    """The one metric a map's emotion lane compares with the team's view."""
+
+    NPS = "nps", "NPS"
+    CSAT = "csat", "CSAT"
+    CES = "ces", "CES"
 
 
 class Journey(TenantModel):
@@ -15,24 +24,34 @@ class Journey(TenantModel):
 
     name = models.CharField(max_length=120)
     persona = TenantForeignKey("personas.Persona", models.SET_NULL, null=True, blank=True, related_name="+")
-    metric = models.CharField(max_length=4, default="nps")
+    metric = models.CharField(max_length=4, choices=Metric.choices, default=Metric.NPS)
     revision = models.PositiveIntegerField(default=1)
     published_version = models.PositiveIntegerField(null=True, blank=True)
+    published_revision = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
     archived_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "-updated_at", "-id"], name="journey_recent")]
+
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def has_unpublished_changes(self) -> bool:
+        """Whether the draft differs from what is published (undoing a change counts as a change, too)."""
+        return self.published_revision != self.revision
+
 
 class Stage(TenantModel):
-    """A column group of the map."""
+    """A column group of the map. ``version`` grows with every change of this row, for If-Match."""
 
     journey = TenantForeignKey(Journey, models.CASCADE, related_name="stages")
     name = models.CharField(max_length=120)
     duration = models.CharField(max_length=60, blank=True)
     position = models.PositiveSmallIntegerField()
+    version = models.PositiveIntegerField(default=1)
 
     class Meta:
         indexes = [models.Index(fields=["tenant", "journey", "position"], name="stage_order")]
@@ -45,6 +64,7 @@ class Step(TenantModel):
     name = models.CharField(max_length=120)
     belief = models.FloatField(null=True, blank=True)
     position = models.PositiveSmallIntegerField()
+    version = models.PositiveIntegerField(default=1)
 
     class Meta:
         indexes = [models.Index(fields=["tenant", "stage", "position"], name="step_order")]
@@ -56,27 +76,43 @@ class StepTouchpoint(TenantModel):
     step = TenantForeignKey(Step, models.CASCADE, related_name="placements")
     touchpoint = TenantForeignKey("touchpoints.Touchpoint", models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField()
+    version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "step", "touchpoint"], name="placement_once")]
+        indexes = [models.Index(fields=["tenant", "touchpoint"], name="placement_touchpoint")]
 
 
 class Card(TenantModel):
     """A note on the map, in a lane of a step."""
 
     class Evidence(models.TextChoices):
-        ASSUMPTION = "assumption", "Assumption"
-        SOME = "some", "Some data"
-        MEASURED = "measured", "Measured"
+        ASSUMPTION = "assumption", _("Assumption")
+        SOME = "some", _("Some data")
+        MEASURED = "measured", _("Measured")
 
     step = TenantForeignKey(Step, models.CASCADE, related_name="cards")
-    lane = models.CharField(max_length=20)
-    text = models.CharField(max_length=500)
+    lane = models.CharField(max_length=40)
+    text = models.CharField(max_length=1000)
     evidence = models.CharField(max_length=10, choices=Evidence.choices, default=Evidence.ASSUMPTION)
     position = models.PositiveSmallIntegerField()
+    version = models.PositiveIntegerField(default=1)
 
     class Meta:
-        indexes = [models.Index(fields=["tenant", "step", "lane", "position"], name="card_order")]
+        indexes = [models.Index(fields=["tenant", "step", "position"], name="card_order")]
+
+
+class MapEdit(TenantModel):
+    """One change of a draft with what stood there before and after: what undo and redo repeat, kept for seven days."""
+
+    journey = TenantForeignKey(Journey, models.CASCADE, related_name="edits")
+    actor_id = models.UUIDField(null=True)
+    change = models.JSONField()
+    undone = models.BooleanField(default=False)
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "journey", "actor_id", "-id"], name="map_edit_stack")]
 
 
 class JourneyVersion(TenantModel):
@@ -85,8 +121,10 @@ class JourneyVersion(TenantModel):
     journey = TenantForeignKey(Journey, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     content = models.JSONField()
+    touchpoint_ids = models.JSONField(default=dict)
     purpose = models.CharField(max_length=400)
-    in_force_from = models.DateTimeField(default=now)
+    published_at = models.DateTimeField(default=now)
+    in_force_from = models.DateTimeField(null=True)
     in_force_to = models.DateTimeField(null=True)
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 

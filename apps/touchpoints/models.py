@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 
 from cxm.fields import TenantForeignKey
 from cxm.models import TenantModel
@@ -12,20 +13,20 @@ from cxm.models import TenantModel
 class Channel(models.TextChoices):
     """The channels of the public interface (api.md)."""
 
-    WEB = "web", "Web"
-    APP = "app", "App"
-    EMAIL = "email", "E-mail"
-    PHONE = "phone", "Phone"
-    SMS = "sms", "SMS"
-    CHAT = "chat", "Chat"
-    SOCIAL = "social", "Social media"
-    IN_PERSON = "in_person", "In person"
-    MAIL = "mail", "Letter"
-    KIOSK = "kiosk", "Kiosk"
-    QR = "qr", "QR code"
-    WIDGET = "widget", "Widget"
-    API = "api", "API"
-    OTHER = "other", "Other"
+    WEB = "web", _("Web")
+    APP = "app", _("App")
+    EMAIL = "email", _("E-mail")
+    PHONE = "phone", _("Phone")
+    SMS = "sms", _("SMS")
+    CHAT = "chat", _("Chat")
+    SOCIAL = "social", _("Social media")
+    IN_PERSON = "in_person", _("In person")
+    MAIL = "mail", _("Letter")
+    KIOSK = "kiosk", _("Kiosk")
+    QR = "qr", _("QR code")
+    WIDGET = "widget", _("Widget")
+    API = "api", _("API")
+    OTHER = "other", _("Other")
 
 
 class Touchpoint(TenantModel):
@@ -44,6 +45,7 @@ class Touchpoint(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="touchpoint_key")]
+        indexes = [models.Index(fields=["tenant", "name"], name="touchpoint_name")]
 
     def __str__(self) -> str:
         return self.name

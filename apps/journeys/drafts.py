@@ -1,0 +1,134 @@
+"""The rows of a draft as a content, and back. Below services and queries; asks nobody for permission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from apps.journeys.content import MapContent, StageContent, StepContent, iter_steps, key_paths, lane_key
+from apps.journeys.models import Card, Journey, Stage, Step, StepTouchpoint
+from apps.touchpoints.models import Touchpoint
+from cxm.errors import DomainErrors
+from cxm.ids import uuid7
+
+UNKNOWN_TOUCHPOINT = "There is no touchpoint with the key “{key}”. Create it first."
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A draft read at once: its content, the version of each row by id, and the placement ids by (step id, key)."""
+
+    content: MapContent
+    versions: Mapping[str, int] = field(repr=False)
+    places: Mapping[tuple[str, str], str] = field(repr=False)
+
+
+def read_draft(journey: Journey) -> Draft:
+    """The draft of a map. Four queries, whatever its size."""
+    stages = list(Stage.objects.filter(journey=journey).order_by("position", "id"))
+    steps = list(Step.objects.filter(stage__journey=journey).order_by("position", "id"))
+    placed = list(
+        StepTouchpoint.objects.filter(step__stage__journey=journey)
+        .order_by("position", "id")
+        .values_list("id", "step_id", "touchpoint__key", "version")
+    )
+    cards = list(Card.objects.filter(step__stage__journey=journey).order_by("position", "id"))
+    keys: dict[UUID, list[str]] = {}
+    for _place, step_id, key, _version in placed:
+        keys.setdefault(step_id, []).append(key)
+    notes: dict[UUID, list[Any]] = {}
+    for card in cards:
+        notes.setdefault(card.step_id, []).append(
+            {"id": str(card.pk), "lane": card.lane, "text": card.text, "evidence": card.evidence}
+        )
+    columns: dict[UUID, list[StepContent]] = {}
+    for step in steps:
+        columns.setdefault(step.stage_id, []).append(
+            {
+                "id": str(step.pk),
+                "name": step.name,
+                "belief": step.belief,
+                "touchpoints": keys.get(step.pk, []),
+                "cards": notes.get(step.pk, []),
+            }
+        )
+    content: MapContent = {
+        "name": journey.name,
+        "persona": str(journey.persona_id) if journey.persona_id else None,
+        "metric": journey.metric,
+        "stages": [
+            {"id": str(s.pk), "name": s.name, "duration": s.duration, "steps": columns.get(s.pk, [])} for s in stages
+        ],
+    }
+    versions = {str(row.pk): row.version for row in (*stages, *steps, *cards)}
+    versions |= {str(place): version for place, _step, _key, version in placed}
+    places = {(str(step), key): str(place) for place, step, key, _version in placed}
+    return Draft(content, versions, places)
+
+
+def touchpoint_ids(stages: Iterable[StageContent]) -> dict[str, UUID]:
+    """Touchpoint id by key for every key on the map. Raises DomainErrors with the paths of unknown keys. One query."""
+    wanted = {key for step in iter_steps(stages) for key in step["touchpoints"]}
+    found = dict(Touchpoint.objects.filter(key__in=wanted).values_list("key", "pk")) if wanted else {}
+    unknown = [
+        {"field": path, "code": "not_found", "message": UNKNOWN_TOUCHPOINT.format(key=key)}
+        for path, key in key_paths(stages)
+        if key not in found
+    ]
+    if unknown:
+        raise DomainErrors(unknown[:50])
+    return found
+
+
+def write_draft(journey: Journey, stages: list[StageContent]) -> None:
+    """Replace all rows of a draft by these stages (with ids), in one insert a kind.
+
+    Rows that keep their id get a higher version, so that nobody's older page can overwrite them unseen.
+    """
+    ids = touchpoint_ids(stages)
+    versions = read_draft(journey).versions
+    Stage.objects.filter(journey=journey).delete()
+
+    def version(identifier: str) -> int:
+        return versions.get(identifier, 0) + 1
+
+    stage_rows, step_rows, place_rows, card_rows = [], [], [], []
+    for at, stage in enumerate(stages):
+        row = Stage(id=stage["id"], journey=journey, name=stage["name"], duration=stage["duration"], position=at)
+        row.version = version(stage["id"])
+        stage_rows.append(row)
+        for step_at, step in enumerate(stage["steps"]):
+            step_row = Step(
+                id=step["id"],
+                stage=row,
+                name=step["name"],
+                belief=step["belief"],
+                position=step_at,
+                version=version(step["id"]),
+            )
+            step_rows.append(step_row)
+            place_rows += [
+                StepTouchpoint(id=uuid7(), step=step_row, touchpoint_id=ids[key], position=place_at)
+                for place_at, key in enumerate(step["touchpoints"])
+            ]
+            in_lane: dict[str, int] = {}
+            for card in step["cards"]:
+                lane = lane_key(card["lane"])
+                in_lane[lane] = in_lane.get(lane, -1) + 1
+                card_rows.append(
+                    Card(
+                        id=card["id"],
+                        step=step_row,
+                        lane=card["lane"],
+                        text=card["text"],
+                        evidence=card["evidence"],
+                        position=in_lane[lane],
+                        version=version(card["id"]),
+                    )
+                )
+    Stage.objects.bulk_create(stage_rows)
+    Step.objects.bulk_create(step_rows)
+    StepTouchpoint.objects.bulk_create(place_rows)
+    Card.objects.bulk_create(card_rows, batch_size=500)

@@ -1,0 +1,96 @@
+"""What upper apps know about touchpoints, for the pages of this app and of the map.
+
+Filled from `apps/<x>/wiring.py` of the apps above (maps, surveys, scores, ideas; later interactions and cases). Every
+source is asked for many touchpoints at once, so that a list costs the same number of queries however long it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+from uuid import UUID
+
+from cxm.actor import Actor
+
+
+@dataclass(frozen=True)
+class Use:
+    """Something a touchpoint is used in. `url_name` is reversed with the organisation's slug and `object_id`."""
+
+    label: str
+    url_name: str
+    object_id: UUID | str
+    note: str = ""
+
+
+class UseSource(Protocol):
+    """Uses by touchpoint id; ids without any may be missing."""
+
+    def __call__(self, *, actor: Actor, touchpoint_ids: Collection[UUID]) -> Mapping[UUID, list[Use]]: ...
+
+
+class FigureSource(Protocol):
+    """Counts by touchpoint id in a period (first and last day, None = open); ids without any may be missing."""
+
+    def __call__(
+        self, *, touchpoint_ids: Collection[UUID], start: date | None, end: date | None
+    ) -> Mapping[UUID, int]: ...
+
+
+@dataclass(frozen=True)
+class UseKind:
+    """One kind of use: maps, surveys, ideas."""
+
+    name: str
+    title: Any
+    permission: str
+    source: UseSource
+    keeps: bool
+
+
+USES: dict[str, UseKind] = {}
+FIGURES: dict[str, FigureSource] = {}
+_scores: list[Callable[..., Mapping[UUID, Mapping[str, Any]]]] = []
+
+
+def register_uses(name: str, *, title: Any, permission: str, source: UseSource, keeps: bool = False) -> None:
+    """Add a kind of use. `keeps`: a touchpoint with one cannot be deleted, only archived."""
+    USES[name] = UseKind(name, title, permission, source, keeps)
+
+
+def register_figure(name: str, source: FigureSource) -> None:
+    """Add a count such as `volume`, `open_cases` or `ideas`."""
+    FIGURES[name] = source
+
+
+def register_scores(source: Callable[..., Mapping[UUID, Mapping[str, Any]]]) -> None:
+    """Say who measures: `source(actor=, touchpoints=, start=, end=) -> {id: {"nps": Metric | None, ...}}`."""
+    _scores[:] = [source]
+
+
+def uses_of(actor: Actor, touchpoint_ids: Collection[UUID]) -> dict[str, Mapping[UUID, list[Use]]]:
+    """Uses by kind, of the kinds this actor may see. One call of each source."""
+    return {
+        kind.name: kind.source(actor=actor, touchpoint_ids=touchpoint_ids)
+        for kind in USES.values()
+        if actor.can(kind.permission)
+    }
+
+
+def figure(
+    name: str, touchpoint_ids: Collection[UUID], start: date | None = None, end: date | None = None
+) -> Mapping[UUID, int]:
+    """A registered count; nothing for a name that nobody has registered."""
+    source = FIGURES.get(name)
+    return source(touchpoint_ids=touchpoint_ids, start=start, end=end) if source else {}
+
+
+def scores_of(
+    actor: Actor, touchpoints: Collection[Any], start: date | None, end: date | None
+) -> Mapping[UUID, Mapping[str, Any]]:
+    """Metrics by touchpoint id and name, {} when nobody measures or the actor may not see metrics."""
+    if not _scores or not actor.can("metrics.view"):
+        return {}
+    return _scores[0](actor=actor, touchpoints=touchpoints, start=start, end=end)

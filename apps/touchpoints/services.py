@@ -1,0 +1,169 @@
+"""Every write to the touchpoint library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.audit.services import record
+from apps.outbox.services import emit
+from apps.touchpoints import registry, rules
+from apps.touchpoints.models import Channel, Touchpoint
+from cxm.actor import Actor
+from cxm.errors import Conflict, DomainError
+
+FIELDS = ("name", "channel", "description", "event_match", "owner_unit", "target")
+
+
+@transaction.atomic
+def create_touchpoint(
+    *,
+    actor: Actor,
+    name: str,
+    key: str | None = None,
+    channel: str | None = None,
+    description: str = "",
+    event_match: dict[str, Any] | None = None,
+    owner_unit: Any = None,
+    target: dict[str, float] | None = None,
+) -> Touchpoint:
+    """Add a touchpoint to the library.
+
+    Without a key one is made of the name. Raises DomainError naming the field, Conflict when the key is taken.
+    Emits touchpoints.touchpoint_created.
+    """
+    actor.require("touchpoints.edit", owner_unit.pk if owner_unit else None)
+    values = _clean(
+        name=name,
+        channel=channel,
+        description=description,
+        event_match=event_match,
+        owner_unit=owner_unit,
+        target=target,
+    )
+    wanted = rules.clean_key(key)
+    touchpoint = Touchpoint(key=wanted or _free_key(values["name"]), **values)
+    try:
+        with transaction.atomic():
+            touchpoint.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict(_("Another touchpoint has this key. Choose another."), field="key", code="taken") from error
+    record(actor=actor, action="touchpoints.created", target=touchpoint)
+    emit("touchpoints.touchpoint_created", {"touchpoint": str(touchpoint.pk)})
+    return touchpoint
+
+
+@transaction.atomic
+def update_touchpoint(*, actor: Actor, touchpoint: Touchpoint, **changes: Any) -> Touchpoint:
+    """Change some of `FIELDS`; the key stays for ever, so that addresses and versions of maps stay true.
+
+    Raises DomainError naming the field. Emits touchpoints.touchpoint_changed when something changed.
+    """
+    touchpoint = _lock(actor, touchpoint)
+    if "key" in changes and rules.clean_key(changes.pop("key")) not in ("", touchpoint.key):
+        message = _("The key of a touchpoint cannot change: maps and other systems refer to it.")
+        raise DomainError(message, field="key", code="immutable")
+    owner = changes.get("owner_unit")
+    if owner is not None:
+        actor.require("touchpoints.edit", owner.pk)
+    values = _clean(**changes)
+    changed = [field for field, value in values.items() if getattr(touchpoint, field) != value]
+    if changed:
+        for field in changed:
+            setattr(touchpoint, field, values[field])
+        touchpoint.save(update_fields=[*changed, "updated_at"])
+        record(actor=actor, action="touchpoints.changed", target=touchpoint, fields=changed)
+        emit("touchpoints.touchpoint_changed", {"touchpoint": str(touchpoint.pk)})
+    return touchpoint
+
+
+@transaction.atomic
+def archive_touchpoint(*, actor: Actor, touchpoint: Touchpoint) -> Touchpoint:
+    """Take it out of the lists; maps, surveys and answers keep it. Archiving twice changes nothing."""
+    touchpoint = _lock(actor, touchpoint)
+    if touchpoint.archived_at is None:
+        touchpoint.archived_at = timezone.now()
+        touchpoint.save(update_fields=["archived_at", "updated_at"])
+        record(actor=actor, action="touchpoints.archived", target=touchpoint)
+    return touchpoint
+
+
+@transaction.atomic
+def unarchive_touchpoint(*, actor: Actor, touchpoint: Touchpoint) -> Touchpoint:
+    """Bring an archived touchpoint back into the lists."""
+    touchpoint = _lock(actor, touchpoint)
+    if touchpoint.archived_at is not None:
+        touchpoint.archived_at = None
+        touchpoint.save(update_fields=["archived_at", "updated_at"])
+        record(actor=actor, action="touchpoints.unarchived", target=touchpoint)
+    return touchpoint
+
+
+@transaction.atomic
+def delete_touchpoint(*, actor: Actor, touchpoint: Touchpoint) -> None:
+    """Remove a touchpoint that nothing uses.
+
+    Raises Conflict that says where it is used; such a touchpoint can be archived instead.
+    """
+    touchpoint = _lock(actor, touchpoint)
+    system = Actor.system("where a touchpoint is used")
+    uses = [
+        f"{kind.title}: {use.label}"
+        for kind in registry.USES.values()
+        if kind.keeps
+        for use in kind.source(actor=system, touchpoint_ids=[touchpoint.pk]).get(touchpoint.pk, [])
+    ]
+    if uses:
+        message = _("It is still used: %(uses)s. Archive it instead.") % {"uses": "; ".join(uses[:5])}
+        raise Conflict(message, code="in_use")
+    record(actor=actor, action="touchpoints.deleted", target=touchpoint)
+    try:
+        with transaction.atomic():
+            touchpoint.delete()
+    except (ProtectedError, IntegrityError) as error:
+        message = _("Answers or maps still refer to it. Archive it instead.")
+        raise Conflict(message, code="in_use") from error
+
+
+def _lock(actor: Actor, touchpoint: Touchpoint) -> Touchpoint:
+    """The row as it is now, locked, after asking whether the actor may change it."""
+    locked = Touchpoint.objects.select_for_update().get(pk=touchpoint.pk)
+    actor.require("touchpoints.edit", locked.owner_unit_id)
+    return locked
+
+
+def _clean(**given: Any) -> dict[str, Any]:
+    """The given fields, checked; what was not given is not in the answer."""
+    values: dict[str, Any] = {}
+    if "name" in given:
+        values["name"] = rules.clean_text(given["name"], field="name", limit=rules.NAME_LENGTH, required=True)
+    if "channel" in given:
+        channel = given["channel"] or Channel.OTHER.value
+        if channel not in Channel.values:
+            message = _("Must be one of: %(channels)s.") % {"channels": ", ".join(Channel.values)}
+            raise DomainError(message, field="channel", code="choice")
+        values["channel"] = channel
+    if "description" in given:
+        limit = rules.DESCRIPTION_LENGTH
+        values["description"] = rules.clean_text(given["description"], field="description", limit=limit)
+    if "event_match" in given:
+        values["event_match"] = rules.clean_event_match(given["event_match"])
+    if "target" in given:
+        values["target"] = rules.clean_target(given["target"])
+    if "owner_unit" in given:
+        values["owner_unit"] = given["owner_unit"]
+    return values
+
+
+def _free_key(name: str) -> str:
+    """A key made of the name that no touchpoint has yet. One query."""
+    base = rules.key_from_name(name)
+    taken = set(Touchpoint.objects.filter(key__startswith=base[:50]).values_list("key", flat=True))
+    if base not in taken:
+        return base
+    numbers = iter(range(2, len(taken) + 3))
+    return next(key for number in numbers if (key := f"{base[: rules.KEY_LENGTH - 6]}-{number}") not in taken)
