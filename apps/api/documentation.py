@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cxm.api.problems import KINDS
 from cxm.api.schema import METHODS
 
 Schema = Mapping[str, Any]
@@ -69,6 +70,21 @@ def document_sections(document: Schema, base_url: str) -> list[Section]:
                 operation = item[method]
                 sections.setdefault(operation["tags"][0], []).append(reader.operation(path, method, operation, base_url))
     return [Section(f"resource-{tag}", tag, operations) for tag, operations in sections.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of failure; `anchor` is the fragment of its type URI."""
+
+    anchor: str
+    status: int
+    title: str
+    text: str
+
+
+def document_problems() -> list[Problem]:
+    """Every kind of failure there is."""
+    return [Problem(f"problem-{slug}", status, title, text) for status, (slug, title, text) in KINDS.items()]
 
 
 class Reader:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import is_valid_path
 from django.utils.translation import gettext as _
 
-from apps.organizations.services import authenticate_api_key
+from apps.accounts.clients import client_ip
+from apps.organizations.services.keys import KeyHolder, authenticate_api_key
+from cxm.api.keys import parse_key
 from cxm.api.permissions import CHALLENGE
 from cxm.api.problems import CONTENT_TYPE, problem_http_response
 from cxm.api.throttles import api_limit, throttle
@@ -23,12 +24,6 @@ from cxm.scope import tenant
 ROOT = "/api/"
 VERSION_ROOT = "/api/v1/"
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-
-
-class PermanentRedirectKeepingMethod(HttpResponsePermanentRedirect):
-    """308: the client repeats the same method and body at the address with its slash."""
-
-    status_code = HTTPStatus.PERMANENT_REDIRECT
 
 
 class ApiKeyMiddleware:
@@ -44,7 +39,7 @@ class ApiKeyMiddleware:
             return refused
         if not request.path_info.startswith(VERSION_ROOT):
             return as_problem(request, self.get_response(request))
-        found = authenticate_api_key(bearer_token(request), getattr(request, "client_ip", None))
+        found = key_holder(request)
         if found is None:
             return not_authenticated(request)
         request.organization, request.actor = found
@@ -60,21 +55,25 @@ class ApiKeyMiddleware:
         return response
 
 
+def key_holder(request: HttpRequest) -> KeyHolder | None:
+    """The organisation and actor of the request's key, or None. Public write keys come in too, with their one scope."""
+    token = bearer_token(request)
+    claim = parse_key(token)
+    return authenticate_api_key(token, client_ip(request), kind=claim.kind) if claim else None
+
+
 def bearer_token(request: HttpRequest) -> str:
     """The token of `Authorization: Bearer <token>`, or ""."""
     scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def refuse_address(request: HttpRequest) -> HttpResponseBase | None:
-    """NUL, which no column can hold, is refused wherever it stands; a missing last slash is added by a redirect."""
+def refuse_address(request: HttpRequest) -> HttpResponse | None:
+    """NUL, which no column can hold, is refused wherever in the address it stands."""
     if "\x00" in request.path_info:
         return problem_http_response(HTTPStatus.NOT_FOUND)
     if "%00" in request.META.get("QUERY_STRING", "") or "\x00" in request.META.get("QUERY_STRING", ""):
         return problem_http_response(HTTPStatus.BAD_REQUEST, _("The address holds a NUL character."))
-    path = request.path_info
-    if not path.endswith("/") and not is_valid_path(path) and is_valid_path(f"{path}/"):
-        return PermanentRedirectKeepingMethod(request.get_full_path(force_append_slash=True))
     return None
 
 

@@ -21,4 +21,5 @@ public_urlpatterns = [
     path("api/v1/", include(router.urls)),
     path("api/schema/", views.schema, name="api-schema"),
     path("api/docs/", views.docs, name="api-docs"),
+    path("api/<path:rest>", views.unknown_address),
 ]

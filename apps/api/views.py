@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 import yaml
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.urls import resolve
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
@@ -14,7 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from apps.api.documentation import document_sections
+from apps.api.documentation import document_problems, document_sections
+from cxm.api.problems import problem_http_response
 from cxm.api.renderers import render_json
 from cxm.api.routers import ApiRouter
 from cxm.api.viewsets import ApiView
@@ -22,6 +26,12 @@ from cxm.web.views import public_view, render_page
 
 JSON_TYPE = "application/vnd.oai.openapi+json"
 YAML_TYPE = "application/vnd.oai.openapi"
+
+
+class PermanentRedirectKeepingMethod(HttpResponsePermanentRedirect):
+    """308: the client repeats the same method and body at the other address."""
+
+    status_code = HTTPStatus.PERMANENT_REDIRECT
 
 
 class RootView(ApiView):
@@ -61,8 +71,22 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 
 @public_view
+@csrf_exempt
+def unknown_address(request: HttpRequest, rest: str) -> HttpResponse:
+    """What no other route takes: on to the same address with its last slash when that exists, else a problem."""
+    if not rest.endswith("/") and resolve(f"{request.path_info}/").func is not unknown_address:
+        return PermanentRedirectKeepingMethod(request.get_full_path(force_append_slash=True))
+    return problem_http_response(HTTPStatus.NOT_FOUND)
+
+
+@public_view
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """The reference, drawn from the document; needs no script and nothing from elsewhere."""
-    context = {"sections": document_sections(openapi_document(), request.build_absolute_uri("/"))}
+    base_url = request.build_absolute_uri("/")
+    context = {
+        "sections": document_sections(openapi_document(), base_url),
+        "problems": document_problems(),
+        "root": f"{base_url}api/v1/",
+    }
     return render_page(request, "api/docs.html", context)

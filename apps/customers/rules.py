@@ -6,6 +6,7 @@ Every function takes what somebody typed or sent and returns what is stored. A v
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import Any
@@ -167,3 +168,43 @@ CLEANERS = {
     "timezone": clean_timezone,
     "attributes": clean_attributes,
 }
+
+
+def attributes_to_lines(attributes: dict[str, Any]) -> str:
+    """Attributes as lines `name: value` for a form; `attributes_from_lines` reads the same attributes back."""
+    return "\n".join(f"{name}: {value_to_text(value)}" for name, value in attributes.items())
+
+
+def attributes_from_lines(text: str) -> dict[str, Any]:
+    """Attributes from lines `name: value`. Numbers, true, false, null, lists and "quoted text" are read as JSON.
+
+    Raises ValueError naming the line that has no colon, or a name given twice.
+    """
+    attributes: dict[str, Any] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        name, colon, value = line.partition(":")
+        name = name.strip()
+        if not colon or not name:
+            raise ValueError(_("Line %(line)d: write it as name: value.") % {"line": number})
+        if name in attributes:
+            raise ValueError(_("Line %(line)d: “%(name)s” stands there twice.") % {"line": number, "name": name})
+        attributes[name] = text_to_value(value.strip())
+    return attributes
+
+
+def value_to_text(value: Any) -> str:
+    """One value as a person writes it; text that would be read as something else is quoted."""
+    if isinstance(value, str) and value == value.strip() and value.isprintable() and text_to_value(value) == value:
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def text_to_value(text: str) -> Any:
+    """A JSON scalar or list, else the text itself."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return text if isinstance(value, dict) else value

@@ -4,6 +4,8 @@ A page starts after the last row of the one before, by the values it was ordered
 depth, and rows added meanwhile neither repeat nor hide others. Cursors are opaque and signed: they only come from us.
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 import json
@@ -125,13 +127,13 @@ PAGE_PARAMETERS: list[dict[str, Any]] = [
 ]
 
 
-def page_schema(item: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI shape of a page of `item`."""
+def page_schema(items: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI shape of a page, given that of the array of its rows."""
     return {
         "type": "object",
         "required": ["results", "next"],
         "properties": {
-            "results": {"type": "array", "items": item},
+            "results": items,
             "next": {"type": ["string", "null"], "format": "uri"},
         },
     }

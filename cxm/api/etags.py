@@ -4,6 +4,8 @@ The tag is a digest of the representation itself. It changes exactly when what t
 the change was made in, and it needs no version column that somebody could forget to raise.
 """
 
+from __future__ import annotations
+
 import hashlib
 from typing import Any
 

@@ -5,6 +5,8 @@ A second request with the same key waits for the first one's transaction (its IN
 repeats the stored answer; another body under the same key is refused with 422. Answers up to 499 are kept, 5xx are not.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Callable
@@ -71,10 +73,11 @@ def answer_once(request: Request, key: str, run: Callable[[], HttpResponse]) -> 
                 raise IdempotencyKeyReused
             return replay(stored)
         response = run()
-        record.status = response.status_code
-        record.headers = {name: response[name] for name in KEPT_HEADERS if name in response}
-        record.body = response.content.decode()
-        record.save(update_fields=["status", "headers", "body"])
+        record_class.objects.filter(pk=record.pk).update(
+            status=response.status_code,
+            headers={name: response[name] for name in KEPT_HEADERS if name in response},
+            body=response.content.decode(),
+        )
         return response
 
 

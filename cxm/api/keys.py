@@ -5,6 +5,8 @@ is known. The checksum lets a mistyped or cut-off key be refused without asking 
 tell our keys from noise. Pure functions, no database: the look-up is in apps.organizations.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import re

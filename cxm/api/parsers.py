@@ -4,6 +4,8 @@ Refused with a sentence that names the place: more than the allowed bytes, nesti
 one object, NUL and lone surrogates (PostgreSQL cannot store them), NaN and Infinity, numbers that fit no column.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import math

@@ -1,5 +1,7 @@
 """Who may call what: every view names the permission of each of its actions, and the actor of the request has it or not."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured

@@ -4,6 +4,8 @@ Every failure of the API leaves in this one shape, whoever raised it: a serializ
 own 404 or the database. Nothing of the inside (exception text, SQL, paths) gets out; what is not ours to say is logged.
 """
 
+from __future__ import annotations
+
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -12,14 +14,13 @@ from typing import Any
 
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.db import DatabaseError, DataError, IntegrityError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connections
 from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import exceptions, status
 from rest_framework.fields import get_error_detail
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from cxm.errors import DomainError
 
@@ -112,8 +113,15 @@ def problem_exception_handler(exc: Exception, context: dict[str, Any]) -> Respon
     response = problem_from_exception(exc)
     if response is None:
         raise exc
-    set_rollback()
+    undo_request()
     return response
+
+
+def undo_request() -> None:
+    """Make the transaction around the request (ATOMIC_REQUESTS) end with a rollback."""
+    for connection in connections.all(initialized_only=True):
+        if connection.settings_dict["ATOMIC_REQUESTS"] and connection.in_atomic_block:
+            connection.set_rollback(True)
 
 
 def problem_from_exception(exc: Exception) -> Response | None:

@@ -1,5 +1,7 @@
 """One JSON rendering for all answers, so that the same data always has the same bytes (and entity tag)."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -1,5 +1,7 @@
 """The router of `/api/v1/`. Each app's `api.register(router)` adds its resources; the root lists them."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from django.urls import URLPattern, path

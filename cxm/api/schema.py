@@ -1,5 +1,8 @@
 """The OpenAPI 3.1 document: what every operation has in common is written here once, not on each view."""
 
+from __future__ import annotations
+
+import inspect
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -31,6 +34,15 @@ PROBLEM_SCHEMA: dict[str, Any] = {
             },
         },
     },
+}
+
+USUAL = {
+    "list": "List, by pages.",
+    "retrieve": "Read one.",
+    "create": "Make one.",
+    "update": "Replace the fields that are sent, all required ones included.",
+    "partial_update": "Change the fields that are sent.",
+    "destroy": "Remove one.",
 }
 
 FAILURES = {
@@ -74,9 +86,12 @@ class ApiSchema(AutoSchema):
         return "\n\n".join(part for part in (self.own_description(), needs) if part)
 
     def own_description(self) -> str:
-        """The docstring of the action, else of the viewset when it is this operation's own class."""
-        action = getattr(self.view, getattr(self.view, "action", "") or self.method.lower(), None)
-        text = getattr(action, "__doc__", None) or ""
+        """The docstring of the action; of the plain five that need none, what they do to this resource."""
+        name = getattr(self.view, "action", "") or self.method.lower()
+        if name in USUAL:
+            title = inspect.getdoc(type(self.view)) or ""
+            return " ".join(part for part in (USUAL[name], title.partition("\n")[0]) if part)
+        text = getattr(getattr(self.view, name, None), "__doc__", None) or ""
         return " ".join(text.split())
 
     def permission(self) -> str | None:

@@ -1,5 +1,7 @@
 """Serializer bases: UTC times, unknown fields ignored, shape only (rules are in the services)."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from typing import Any
 

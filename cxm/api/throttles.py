@@ -4,6 +4,8 @@ A bucket holds up to `burst` requests and refills at `rate` a second. When Valke
 itself: the limit is then by process, which is better than none and better than refusing everybody.
 """
 
+from __future__ import annotations
+
 import math
 import threading
 import time

@@ -17,13 +17,15 @@ write; the rest is here:
             return services.create_touchpoint(actor=self.request.actor, **data)
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django_filters.rest_framework import DjangoFilterBackend
@@ -54,6 +56,7 @@ class ApiView(APIView):
     renderer_classes = (JsonRenderer,)
     content_negotiation_class = JsonOnly
     metadata_class = None
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
     max_body_bytes: int = MAX_BYTES
     required_permissions: ClassVar[Mapping[str, str]] = {}
     """Action (or lower-case HTTP method of a plain view) -> permission."""
@@ -97,7 +100,7 @@ class ApiView(APIView):
         if isinstance(response, Response) and response.data is not None and "ETag" not in response and tagged(request, response):
             etag = etag_of(render_json(response.data))
             if request.method in ("GET", "HEAD") and is_fresh(request.headers.get("If-None-Match", ""), etag):
-                response = HttpResponse(status=status.HTTP_304_NOT_MODIFIED)
+                response = HttpResponseNotModified()
             response["ETag"] = etag
         if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "private, no-cache"

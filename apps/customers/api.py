@@ -1,0 +1,241 @@
+"""`customers/`: shape of the representation and thin viewsets over services and queries."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.customers import queries, services
+from apps.customers.filters import CustomerFilter
+from apps.customers.models import ConsentRecord, Customer
+from apps.customers.rules import MAX_ATTRIBUTES, clean_external_id
+from apps.customers.timeline import SOURCES, timeline_of
+from cxm.api.cursors import decode_cursor, encode_cursor, next_url, read_limit
+from cxm.api.etags import etag_of, require_match
+from cxm.api.problems import BadBody
+from cxm.api.renderers import render_json
+from cxm.api.routers import ApiRouter
+from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
+from cxm.api.viewsets import TenantViewSet
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True, "maxProperties": MAX_ATTRIBUTES})
+class AttributesField(serializers.DictField):
+    """Names and values; which values may stand there is for the service to say."""
+
+
+class CustomerSerializer(TenantModelSerializer):
+    """A customer. `attributes` is a flat object: text, numbers, booleans, null, and lists of these."""
+
+    external_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1_000)
+    email = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1_000)
+    phone = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1_000)
+    name = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1_000)
+    account = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1_000)
+    stage = serializers.ChoiceField(choices=Customer.Stage.choices, required=False)
+    unit = serializers.UUIDField(source="unit_id", required=False, allow_null=True)
+    language = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1_000)
+    timezone = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1_000)
+    attributes = AttributesField(required=False)
+
+    class Meta:
+        model = Customer
+        fields = (
+            "id",
+            "external_id",
+            "email",
+            "phone",
+            "name",
+            "stage",
+            "account",
+            "unit",
+            "language",
+            "timezone",
+            "attributes",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("id", "created_at", "updated_at")
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """The sent fields under the names the services use."""
+        values: dict[str, Any] = super().to_internal_value(data)
+        if "unit_id" in values:
+            values["unit"] = values.pop("unit_id")
+        return values
+
+
+class ConsentSerializer(TenantModelSerializer):
+    """One statement of consent or withdrawal."""
+
+    purpose = serializers.ChoiceField(choices=ConsentRecord.Purpose.choices)
+    channel = serializers.ChoiceField(choices=ConsentRecord.Channel.choices, default=ConsentRecord.Channel.ANY)
+    state = serializers.ChoiceField(choices=ConsentRecord.State.choices, default=ConsentRecord.State.GIVEN)
+    at = UtcDateTimeField(required=False)
+
+    class Meta:
+        model = ConsentRecord
+        fields = ("id", "purpose", "channel", "state", "text_version", "how", "at")
+        read_only_fields = ("id",)
+
+
+class TimelineItemSerializer(TenantSerializer):
+    """One thing that happened with a customer."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    at = UtcDateTimeField()
+    channel = serializers.CharField(allow_blank=True)
+    title = serializers.CharField()
+    text = serializers.CharField(allow_blank=True)
+    data = serializers.DictField()
+
+
+class CustomerViewSet(TenantViewSet):
+    """The people the organisation serves."""
+
+    serializer_class = CustomerSerializer
+    filterset_class = CustomerFilter
+    queryset = Customer.objects.none()
+    ordering_fields: ClassVar[dict[str, str]] = {
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+        "name": "name",
+        "external_id": "external_id",
+    }
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "customers.view",
+        "retrieve": "customers.view",
+        "create": "customers.edit",
+        "update": "customers.edit",
+        "partial_update": "customers.edit",
+        "destroy": "customers.edit",
+        "read_by_external_id": "customers.view",
+        "upsert_by_external_id": "customers.edit",
+        "timeline": "customers.view",
+        "consents": "customers.view",
+        "add_consent": "customers.edit",
+    }
+
+    def get_queryset(self) -> QuerySet[Customer]:
+        return queries.customers(self.request.actor)
+
+    def create_object(self, data: dict[str, Any]) -> Customer:
+        return services.create_customer(actor=self.request.actor, **data)
+
+    def update_object(self, row: Customer, data: dict[str, Any]) -> Customer:
+        merge = self.action == "partial_update"
+        return services.update_customer(actor=self.request.actor, customer=row, merge=merge, values=data)
+
+    def delete_object(self, row: Customer) -> None:
+        services.delete_customer(actor=self.request.actor, customer=row)
+
+    @action(detail=False, url_path=r"by-external-id/(?P<external_id>.+)", url_name="by-external-id", filterset_class=None)
+    def read_by_external_id(self, request: Request, external_id: str) -> Response:
+        """One customer, found by the organisation's own id."""
+        return Response(self.representation(self.find_by_external_id(external_id)))
+
+    @extend_schema(responses={200: CustomerSerializer, 201: CustomerSerializer})
+    @read_by_external_id.mapping.put
+    @transaction.atomic
+    def upsert_by_external_id(self, request: Request, external_id: str) -> Response:
+        """Make the customer with this external id (201), or change the one there is (200). Fields not sent stay as they are, attributes are merged."""
+        values = self.validated(partial=True)
+        if request.headers.get("If-Match"):
+            list(Customer.objects.select_for_update().filter(external_id=external_id).values_list("pk"))
+            row = self.find_by_external_id(external_id)
+            require_match(request, etag_of(render_json(self.representation(row))))
+        row, made = services.upsert_customer(actor=request.actor, external_id=external_id, values=values)
+        if made:
+            return self.created(row)
+        return Response(self.representation(self.reread(row)))
+
+    def find_by_external_id(self, external_id: str) -> Customer:
+        """The customer with this external id. Raises Http404, also for text that can be nobody's id."""
+        try:
+            wanted = clean_external_id(external_id)
+        except ValueError:
+            raise Http404 from None
+        row = self.get_queryset().filter(external_id=wanted).first() if wanted else None
+        if row is None:
+            raise Http404
+        return row
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("kind", str, many=True, description="Only these kinds; may be repeated."),
+            OpenApiParameter("channel", str, description="Only this channel."),
+            OpenApiParameter("ordering", OpenApiTypes.STR, exclude=True),
+        ],
+        responses=TimelineItemSerializer(many=True),
+    )
+    @action(detail=True, filterset_class=None, ordering_fields={})
+    def timeline(self, request: Request, id: str) -> Response:
+        """Everything that happened with this customer, newest first."""
+        customer = self.get_object()
+        purpose = request.path
+        kinds = request.query_params.getlist("kind")
+        if unknown := [kind for kind in kinds if kind not in SOURCES]:
+            message = _("There is no kind “%(kind)s”. Choose among %(kinds)s.")
+            raise BadBody(message % {"kind": unknown[0][:40], "kinds": ", ".join(sorted(SOURCES))}, field="kind")
+        limit = read_limit(request.query_params, default=50)
+        cursor = request.query_params.get("cursor", "")
+        before = None
+        if cursor:
+            at, pk = decode_cursor(purpose, cursor)
+            before = (datetime.fromisoformat(at), UUID(pk))
+        found = timeline_of(
+            actor=request.actor,
+            customer_id=customer.pk,
+            kinds=kinds,
+            channel=request.query_params.get("channel", ""),
+            before=before,
+            limit=limit + 1,
+        )
+        items, more = found[:limit], len(found) > limit
+        link = None
+        if more:
+            at, pk = items[-1].position
+            link = next_url(request, encode_cursor(purpose, [at.astimezone(UTC).isoformat(), str(pk)]))
+        return Response({"results": TimelineItemSerializer(items, many=True).data, "next": link})
+
+    @extend_schema(responses=ConsentSerializer(many=True))
+    @action(
+        detail=True,
+        serializer_class=ConsentSerializer,
+        filterset_class=None,
+        ordering_fields={"at": "at"},
+        ordering="-at",
+    )
+    def consents(self, request: Request, id: str) -> Response:
+        """Every statement of consent and withdrawal of this customer, newest first; the newest of a purpose and channel is in force."""
+        rows = self.paginate_queryset(queries.consent_history(self.get_object()))
+        return self.get_paginated_response(ConsentSerializer(rows, many=True).data)
+
+    @extend_schema(request=ConsentSerializer, responses={201: ConsentSerializer})
+    @consents.mapping.post
+    @transaction.atomic
+    def add_consent(self, request: Request, id: str) -> Response:
+        """Record that the customer agreed, or withdrew. The history is kept."""
+        customer = self.get_object()
+        serializer = ConsentSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        consent = services.record_consent(actor=request.actor, customer=customer, **serializer.validated_data)
+        return Response(ConsentSerializer(consent).data, status=status.HTTP_201_CREATED)
+
+
+def register(router: ApiRouter) -> None:
+    """Add this app's resources to the API."""
+    router.register("customers", CustomerViewSet, basename="customer")
