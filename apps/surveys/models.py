@@ -87,9 +87,7 @@ class Response(TenantModel):
     version = models.PositiveIntegerField()
     customer = TenantForeignKey("customers.Customer", models.SET_NULL, null=True, related_name="+", db_index=False)
     invitation_id = models.UUIDField(null=True)
-    touchpoint = TenantForeignKey(
-        "touchpoints.Touchpoint", models.PROTECT, null=True, related_name="+", db_index=False
-    )
+    touchpoint = TenantForeignKey("touchpoints.Touchpoint", models.PROTECT, null=True, related_name="+", db_index=False)
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.OTHER)
     unit = TenantForeignKey("organizations.Unit", models.SET_NULL, null=True, related_name="+", db_index=False)
     language = models.CharField(max_length=16, blank=True)

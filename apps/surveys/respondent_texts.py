@@ -1,8 +1,9 @@
 """What the respondent's pages say around the questions, in every language that has standard wordings.
 
 The language of a survey is its own and not that of the interface, so these sentences do not go through gettext: a
-respondent sees Arabic in an installation whose interface knows English only. A language that is missing here gets English.
+respondent sees Arabic in an installation whose interface knows English only. A language missing here gets English.
 """
+# ruff: noqa: E501 - sentences are easier to compare over languages when they stand on one line
 
 from __future__ import annotations
 

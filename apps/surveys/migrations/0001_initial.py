@@ -9,132 +9,283 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
-        ('organizations', '0002_membership_walls'),
-        ('touchpoints', '0001_initial'),
+        ("customers", "0001_initial"),
+        ("organizations", "0002_membership_walls"),
+        ("touchpoints", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Response',
+            name="Response",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('version', models.PositiveIntegerField()),
-                ('invitation_id', models.UUIDField(null=True)),
-                ('channel', models.CharField(choices=[('web', 'Web'), ('app', 'App'), ('email', 'E-mail'), ('phone', 'Phone'), ('sms', 'SMS'), ('chat', 'Chat'), ('social', 'Social media'), ('in_person', 'In person'), ('mail', 'Letter'), ('kiosk', 'Kiosk'), ('qr', 'QR code'), ('widget', 'Widget'), ('api', 'API'), ('other', 'Other')], default='other', max_length=10)),
-                ('language', models.CharField(blank=True, max_length=16)),
-                ('answers', models.JSONField(default=dict)),
-                ('score', models.SmallIntegerField(null=True)),
-                ('score_question', models.CharField(blank=True, max_length=64)),
-                ('metric', models.CharField(blank=True, max_length=4)),
-                ('scale', models.SmallIntegerField(null=True)),
-                ('comment', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('partial', 'Partial'), ('provisional_dwell', 'Provisional: dwell'), ('provisional_interaction', 'Provisional: interaction'), ('submitted', 'Submitted')], default='submitted', max_length=23)),
-                ('contact_ok', models.BooleanField(default=False)),
-                ('occurred_at', models.DateTimeField()),
-                ('day', models.DateField()),
-                ('recorded_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('source', models.CharField(default='api', max_length=12)),
-                ('source_id', models.CharField(max_length=200, null=True)),
-                ('import_id', models.UUIDField(null=True)),
-                ('attributes', models.JSONField(default=dict)),
-                ('flags', models.JSONField(default=list)),
-                ('customer', cxm.fields.TenantForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='customers.customer')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('touchpoint', cxm.fields.TenantForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='touchpoints.touchpoint')),
-                ('unit', cxm.fields.TenantForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='organizations.unit')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField()),
+                ("invitation_id", models.UUIDField(null=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("web", "Web"),
+                            ("app", "App"),
+                            ("email", "E-mail"),
+                            ("phone", "Phone"),
+                            ("sms", "SMS"),
+                            ("chat", "Chat"),
+                            ("social", "Social media"),
+                            ("in_person", "In person"),
+                            ("mail", "Letter"),
+                            ("kiosk", "Kiosk"),
+                            ("qr", "QR code"),
+                            ("widget", "Widget"),
+                            ("api", "API"),
+                            ("other", "Other"),
+                        ],
+                        default="other",
+                        max_length=10,
+                    ),
+                ),
+                ("language", models.CharField(blank=True, max_length=16)),
+                ("answers", models.JSONField(default=dict)),
+                ("score", models.SmallIntegerField(null=True)),
+                ("score_question", models.CharField(blank=True, max_length=64)),
+                ("metric", models.CharField(blank=True, max_length=4)),
+                ("scale", models.SmallIntegerField(null=True)),
+                ("comment", models.TextField(blank=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("partial", "Partial"),
+                            ("provisional_dwell", "Provisional: dwell"),
+                            ("provisional_interaction", "Provisional: interaction"),
+                            ("submitted", "Submitted"),
+                        ],
+                        default="submitted",
+                        max_length=23,
+                    ),
+                ),
+                ("contact_ok", models.BooleanField(default=False)),
+                ("occurred_at", models.DateTimeField()),
+                ("day", models.DateField()),
+                ("recorded_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("source", models.CharField(default="api", max_length=12)),
+                ("source_id", models.CharField(max_length=200, null=True)),
+                ("import_id", models.UUIDField(null=True)),
+                ("attributes", models.JSONField(default=dict)),
+                ("flags", models.JSONField(default=list)),
+                (
+                    "customer",
+                    cxm.fields.TenantForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
+                (
+                    "touchpoint",
+                    cxm.fields.TenantForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="touchpoints.touchpoint",
+                    ),
+                ),
+                (
+                    "unit",
+                    cxm.fields.TenantForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="organizations.unit",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ResponseRevision',
+            name="ResponseRevision",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('answers', models.JSONField()),
-                ('score', models.SmallIntegerField(null=True)),
-                ('state', models.CharField(choices=[('partial', 'Partial'), ('provisional_dwell', 'Provisional: dwell'), ('provisional_interaction', 'Provisional: interaction'), ('submitted', 'Submitted')], max_length=23)),
-                ('occurred_at', models.DateTimeField()),
-                ('replaced_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('response', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='surveys.response')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("answers", models.JSONField()),
+                ("score", models.SmallIntegerField(null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("partial", "Partial"),
+                            ("provisional_dwell", "Provisional: dwell"),
+                            ("provisional_interaction", "Provisional: interaction"),
+                            ("submitted", "Submitted"),
+                        ],
+                        max_length=23,
+                    ),
+                ),
+                ("occurred_at", models.DateTimeField()),
+                ("replaced_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "response",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="revisions", to="surveys.response"
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Survey',
+            name="Survey",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('slug', models.SlugField(max_length=80)),
-                ('kind', models.CharField(choices=[('nps', 'NPS'), ('csat', 'CSAT'), ('ces', 'CES'), ('custom', 'Custom')], max_length=6)),
-                ('relationship', models.BooleanField(default=False)),
-                ('anonymous', models.BooleanField(default=False)),
-                ('audience', models.CharField(choices=[('customers', 'Customers'), ('employees', 'Employees')], default='customers', max_length=9)),
-                ('languages', models.JSONField(default=list)),
-                ('definition', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('live', 'Live'), ('closed', 'Closed')], default='draft', max_length=6)),
-                ('current_version', models.PositiveIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('touchpoint', cxm.fields.TenantForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='touchpoints.touchpoint')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                ("slug", models.SlugField(max_length=80)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES"), ("custom", "Custom")], max_length=6
+                    ),
+                ),
+                ("relationship", models.BooleanField(default=False)),
+                ("anonymous", models.BooleanField(default=False)),
+                (
+                    "audience",
+                    models.CharField(
+                        choices=[("customers", "Customers"), ("employees", "Employees")],
+                        default="customers",
+                        max_length=9,
+                    ),
+                ),
+                ("languages", models.JSONField(default=list)),
+                ("definition", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("live", "Live"), ("closed", "Closed")],
+                        default="draft",
+                        max_length=6,
+                    ),
+                ),
+                ("current_version", models.PositiveIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
+                (
+                    "touchpoint",
+                    cxm.fields.TenantForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="touchpoints.touchpoint",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='response',
-            name='survey',
-            field=cxm.fields.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='surveys.survey'),
+            model_name="response",
+            name="survey",
+            field=cxm.fields.TenantForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="surveys.survey"
+            ),
         ),
         migrations.CreateModel(
-            name='SurveyVersion',
+            name="SurveyVersion",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('definition', models.JSONField()),
-                ('published_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('published_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('survey', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='surveys.survey')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("number", models.PositiveIntegerField()),
+                ("definition", models.JSONField()),
+                ("published_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "survey",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="surveys.survey"
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='survey',
-            index=models.Index(fields=['tenant', 'created_at', 'id'], name='survey_recent'),
+            model_name="survey",
+            index=models.Index(fields=["tenant", "created_at", "id"], name="survey_recent"),
         ),
         migrations.AddConstraint(
-            model_name='survey',
-            constraint=models.UniqueConstraint(fields=('tenant', 'slug'), name='survey_slug'),
+            model_name="survey",
+            constraint=models.UniqueConstraint(fields=("tenant", "slug"), name="survey_slug"),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(fields=['tenant', '-occurred_at', '-id'], name='response_recent'),
+            model_name="response",
+            index=models.Index(fields=["tenant", "-occurred_at", "-id"], name="response_recent"),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(fields=['tenant', 'survey', 'day'], name='response_bucket'),
+            model_name="response",
+            index=models.Index(fields=["tenant", "survey", "day"], name="response_bucket"),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(condition=models.Q(('customer__isnull', False)), fields=['tenant', 'customer', '-occurred_at', '-id'], name='response_customer'),
+            model_name="response",
+            index=models.Index(
+                condition=models.Q(("customer__isnull", False)),
+                fields=["tenant", "customer", "-occurred_at", "-id"],
+                name="response_customer",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.UniqueConstraint(condition=models.Q(('source_id__isnull', False)), fields=('tenant', 'survey', 'source_id'), name='response_source_id'),
+            model_name="response",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("source_id__isnull", False)),
+                fields=("tenant", "survey", "source_id"),
+                name="response_source_id",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.UniqueConstraint(condition=models.Q(('invitation_id__isnull', False)), fields=('tenant', 'invitation_id'), name='response_invitation'),
+            model_name="response",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("invitation_id__isnull", False)),
+                fields=("tenant", "invitation_id"),
+                name="response_invitation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='surveyversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'survey', 'number'), name='survey_version_number'),
+            model_name="surveyversion",
+            constraint=models.UniqueConstraint(fields=("tenant", "survey", "number"), name="survey_version_number"),
         ),
     ]

@@ -1,0 +1,190 @@
+"""Storing new answers: the answer and the event that tells of it, in one statement each.
+
+One message to the server does it all: it announces the organisation (the database engine writes that in front), looks
+up the customer, inserts the answer and, from what was really inserted, the outbox rows. So an acknowledged answer has
+its event, and outside a transaction there is one round trip and one flush to disk for both (docs/adr/0050).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.db import connection
+
+from apps.customers.services import CustomerReference
+from apps.outbox.registry import subscribers
+from apps.surveys.entries import ResponseRow, as_json
+from cxm.scope import current_tenant_id
+
+RECORDED: Final = "surveys.response_recorded"
+CHANGED: Final = "surveys.response_changed"
+DELETED: Final = "surveys.response_deleted"
+
+_COLUMNS: Final = (
+    "id", "survey_id", "version", "customer_id", "invitation_id", "touchpoint_id", "channel", "unit_id", "language",
+    "answers", "score", "score_question", "metric", "scale", "comment", "state", "contact_ok", "occurred_at", "day",
+    "recorded_at", "updated_at", "source", "source_id", "import_id", "attributes", "flags",
+)  # fmt: skip
+_TYPES: Final = {
+    "id": "uuid", "survey_id": "uuid", "version": "int", "customer_id": "uuid", "invitation_id": "uuid",
+    "touchpoint_id": "uuid", "unit_id": "uuid", "answers": "jsonb", "score": "smallint", "scale": "smallint",
+    "contact_ok": "boolean", "occurred_at": "timestamptz", "day": "date", "recorded_at": "timestamptz",
+    "updated_at": "timestamptz", "import_id": "uuid", "attributes": "jsonb", "flags": "jsonb",
+}  # fmt: skip
+_INSERT: Final = f"INSERT INTO surveys_response (tenant_id, {', '.join(_COLUMNS)})"
+_TELL: Final = (
+    "INSERT INTO outbox_outboxevent"
+    " (tenant_id, id, event_id, topic, handler, payload, created_at, available_at, attempts, state, error)"
+    " SELECT %s, gen_random_uuid(), %s, %s, handler, %s::jsonb, %s, %s, 0, 'pending', ''"
+    " FROM unnest(%s::text[]) AS handler"
+)
+_ONE: Final = (
+    f"WITH new AS ({_INSERT} VALUES (%s, {', '.join('%s' for _ in _COLUMNS)}) ON CONFLICT DO NOTHING RETURNING id),"
+    f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT count(*) FROM new"
+)
+_FOUND: Final = {
+    "id": "id = %s",
+    "external_id": "external_id = %s",
+    "email": "email = %s ORDER BY created_at, id LIMIT 1",
+}
+_FROM_WHO: Final = {"customer_id": "who.id", "unit_id": "who.unit_id"}
+_GIVEN_OR_FOUND: Final = ", ".join(_FROM_WHO.get(column) or f"%s::{_TYPES.get(column, 'text')}" for column in _COLUMNS)
+_ONE_OF: Final = {
+    name: (
+        f"WITH who AS (SELECT id, unit_id, external_id FROM customers_customer WHERE tenant_id = %s AND {condition}),"
+        f" new AS ({_INSERT} SELECT %s, {_GIVEN_OR_FOUND}"
+        f" FROM who ON CONFLICT DO NOTHING RETURNING id),"
+        f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new))"
+        f" SELECT (SELECT count(*) FROM new), who.id, who.unit_id, who.external_id FROM who"
+    )
+    for name, condition in _FOUND.items()
+}
+_SAME: Final = ("survey_id", "version", "recorded_at", "updated_at", "source", "import_id")
+_DIFFERENT: Final = tuple(column for column in _COLUMNS if column not in _SAME)
+_MANY: Final = (
+    f"WITH new AS ({_INSERT} SELECT %s, "
+    + ", ".join(
+        f"%s::{_TYPES.get(column, 'text')}" if column in _SAME else f"r.{column}::{_TYPES.get(column, 'text')}"
+        for column in _COLUMNS
+    )
+    + " FROM unnest("
+    + ", ".join("%s::text[]" for _ in _DIFFERENT)
+    + f") AS r({', '.join(_DIFFERENT)}) ON CONFLICT DO NOTHING RETURNING id),"
+    + f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT id FROM new"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCustomer:
+    """Whom a reference named."""
+
+    id: UUID
+    unit_id: UUID | None
+    external_id: str | None
+
+
+class UnknownCustomer(Exception):
+    """The reference of an answer names nobody (yet): nothing was written."""
+
+
+def event_payload(survey_id: UUID, rows: Iterable[Any], further_days: Iterable[Any] = ()) -> dict[str, Any]:
+    """What an event about answers says: ids, and every day whose counts it touches. No answer, no person."""
+    ids, days = [], set(further_days)
+    for row in rows:
+        ids.append(str(row.id))
+        days.add(row.day)
+    return {
+        "response": ids[0] if ids else None,
+        "responses": ids,
+        "survey": str(survey_id),
+        "days": sorted(day.isoformat() for day in days),
+    }
+
+
+def insert_one(row: ResponseRow, reference: CustomerReference | None = None) -> tuple[bool, FoundCustomer | None]:
+    """Store one new answer and its event; (whether it is new, whom the reference named).
+
+    It is not new when its source_id or its invitation has an answer already: then nothing is written. Raises
+    UnknownCustomer when the reference names nobody. One statement; outside a transaction, one round trip.
+    """
+    tenant_id = str(current_tenant_id())
+    told = _event(tenant_id, RECORDED, event_payload(row.survey_id, [row]), row.recorded_at)
+    with connection.cursor() as cursor:
+        if reference is None:
+            cursor.execute(_ONE, [tenant_id, *_values(row), *told])
+            return cursor.fetchone()[0] == 1, None
+        name, value = _identifier(reference)
+        values = [value for column, value in zip(_COLUMNS, _values(row), strict=True) if column not in _FROM_WHO]
+        cursor.execute(_ONE_OF[name], [tenant_id, value, tenant_id, *values, *told])
+        found = cursor.fetchone()
+    if found is None:
+        raise UnknownCustomer
+    return found[0] == 1, FoundCustomer(*found[1:])
+
+
+def insert_many(rows: Sequence[ResponseRow]) -> set[UUID]:
+    """Store new answers of one survey, version and source, and one event for all; the ids of those that are new."""
+    if not rows:
+        return set()
+    tenant_id, first = str(current_tenant_id()), rows[0]
+    told = _event(tenant_id, RECORDED, event_payload(first.survey_id, rows), first.recorded_at)
+    columns = dict(zip(_COLUMNS, zip(*map(_values, rows), strict=True), strict=True))
+    same = [columns[column][0] for column in _COLUMNS if column in _SAME]
+    different = [[_text(value) for value in columns[column]] for column in _DIFFERENT]
+    with connection.cursor() as cursor:
+        cursor.execute(_MANY, [tenant_id, *same, *different, *told])
+        return {found for (found,) in cursor.fetchall()}
+
+
+def _event(tenant_id: str, topic: str, payload: dict[str, Any], at: datetime) -> list[Any]:
+    moment = at.isoformat()
+    handlers = [handler.name for handler in subscribers(topic)]
+    return [tenant_id, str(uuid4()), topic, as_json(payload), moment, moment, handlers]
+
+
+def _identifier(reference: CustomerReference) -> tuple[str, str]:
+    if reference.id:
+        return "id", str(reference.id)
+    if reference.external_id:
+        return "external_id", reference.external_id
+    return "email", reference.email or ""
+
+
+def _values(row: ResponseRow) -> list[Any]:
+    """The row's columns as texts and numbers, which the driver writes fastest."""
+    return [
+        str(row.id),
+        str(row.survey_id),
+        row.version,
+        str(row.customer_id) if row.customer_id else None,
+        str(row.invitation_id) if row.invitation_id else None,
+        str(row.touchpoint_id) if row.touchpoint_id else None,
+        row.channel,
+        str(row.unit_id) if row.unit_id else None,
+        row.language,
+        as_json(row.answers),
+        row.score,
+        row.score_question,
+        row.metric,
+        row.scale,
+        row.comment,
+        str(row.state),
+        row.contact_ok,
+        row.occurred_at.isoformat(),
+        row.day.isoformat(),
+        row.recorded_at.isoformat(),
+        row.updated_at.isoformat(),
+        row.source,
+        row.source_id,
+        str(row.import_id) if row.import_id else None,
+        as_json(row.attributes) if row.attributes else "{}",
+        as_json(row.flags) if row.flags else "[]",
+    ]
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
