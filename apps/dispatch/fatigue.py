@@ -151,7 +151,7 @@ def decide(candidate: Candidate, ledger: Iterable[Contact], rules: Rules = DEFAU
 
     The ledger may hold entries before and after `candidate.at`, in any order, of any kind; exempt ones are ignored.
     """
-    refused = _permission(candidate, rules)
+    refused = permission(candidate, rules)
     if refused is not None:
         return refused
     if candidate.purpose in EXEMPT_PURPOSES:
@@ -165,7 +165,8 @@ def decide(candidate: Candidate, ledger: Iterable[Contact], rules: Rules = DEFAU
     )
 
 
-def _permission(candidate: Candidate, rules: Rules) -> Decision | None:
+def permission(candidate: Candidate, rules: Rules = DEFAULT_RULES) -> Decision | None:
+    """The refusal of the first family of rules, or None. Asked once more right before a mail leaves."""
     if candidate.anonymised:
         return Decision(ANONYMISED)
     if not candidate.survey_live:

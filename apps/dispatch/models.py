@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.utils.timezone import now
 
+from apps.touchpoints.models import Channel
 from cxm.fields import TenantForeignKey
 from cxm.ids import uuid7
 from cxm.models import TenantModel
 
 
+class InvitationBatch(TenantModel):
+    """One act of sending a survey: by whom, to how many, and with which words of the organisation's own.
+
+    ``eligible`` and ``blocked`` (rule -> number of customers) are what was decided when it was made.
+    """
+
+    survey = TenantForeignKey("surveys.Survey", models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.EMAIL)
+    subject = models.CharField(max_length=200, blank=True)
+    opening = models.TextField(blank=True)
+    reply_to = models.EmailField(blank=True)
+    send_at = models.DateTimeField(default=now)
+    ignore_new_customer_wait = models.BooleanField(default=False)
+    eligible = models.PositiveIntegerField(default=0)
+    blocked = models.JSONField(default=dict)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "survey", "-created_at"], name="invitation_batch_recent")]
+
+
 class Invitation(TenantModel):
-    """One customer and one survey: sent, to be sent, or blocked by a rule (``reason``, with its figures)."""
+    """One customer and one survey: sent, to be sent, or blocked by a rule (``reason``, with its figures).
+
+    The row is the queue: QUEUED rows whose time has come are claimed with a lease (``leased_until``) and sent. All
+    but blocked, failed and cancelled rows are the customer's ledger of contact frequency.
+    """
 
     class State(models.TextChoices):
         QUEUED = "queued", "Waiting to be sent"
@@ -22,11 +50,11 @@ class Invitation(TenantModel):
         BLOCKED = "blocked", "Not asked"
         CANCELLED = "cancelled", "Cancelled"
 
-    batch = models.UUIDField()
+    batch = TenantForeignKey(InvitationBatch, models.CASCADE, related_name="invitations")
     survey = TenantForeignKey("surveys.Survey", models.PROTECT, related_name="+")
     customer = TenantForeignKey("customers.Customer", models.SET_NULL, null=True, related_name="+")
     touchpoint = TenantForeignKey("touchpoints.Touchpoint", models.PROTECT, null=True, related_name="+")
-    channel = models.CharField(max_length=10, default="email")
+    channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.EMAIL)
     language = models.CharField(max_length=10, blank=True)
     kind = models.CharField(max_length=13)
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
@@ -36,26 +64,36 @@ class Invitation(TenantModel):
     send_at = models.DateTimeField(default=now)
     leased_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    created_at = models.DateTimeField(default=now)
+    created_at = models.DateTimeField(default=now, editable=False)
     sent_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
-    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         indexes = [
-            models.Index(fields=["tenant", "state", "send_at"], name="invitation_due"),
+            models.Index(fields=["tenant", "send_at"], condition=models.Q(state="queued"), name="invitation_due"),
             models.Index(fields=["tenant", "survey", "-created_at", "-id"], name="invitation_survey"),
-            models.Index(fields=["tenant", "customer", "-created_at"], name="invitation_customer"),
+            models.Index(fields=["tenant", "customer", "-send_at"], name="invitation_ledger"),
         ]
 
 
 class LinkEvent(TenantModel):
     """Somebody, or a mail scanner, opened an invitation's link. No score ever reads these rows."""
 
-    invitation = TenantForeignKey(Invitation, models.CASCADE, related_name="+")
-    kind = models.CharField(max_length=8)
+    class Kind(models.TextChoices):
+        GET = "get", "Opened"
+        HEAD = "head", "Probed"
+        PREFILL = "prefill", "Opened with a score chosen"
+
+    class Agent(models.TextChoices):
+        BROWSER = "browser", "Browser"
+        HEADLESS = "headless", "Automated browser"
+        PROGRAM = "program", "Program"
+        UNKNOWN = "unknown", "Unknown"
+
+    invitation = TenantForeignKey(Invitation, models.CASCADE, related_name="link_events")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
     score = models.SmallIntegerField(null=True)
-    agent = models.CharField(max_length=20, blank=True)
+    agent = models.CharField(max_length=8, choices=Agent.choices, default=Agent.UNKNOWN)
     at = models.DateTimeField(default=now)
 
     class Meta:
@@ -63,7 +101,7 @@ class LinkEvent(TenantModel):
 
 
 class Suppression(TenantModel):
-    """An address that is never mailed again, whatever queued the mail."""
+    """Somebody who is never mailed again, whatever queued the mail: an address, or a customer who has none here."""
 
     class Reason(models.TextChoices):
         UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
@@ -72,13 +110,20 @@ class Suppression(TenantModel):
         OPT_OUT_WORD = "opt_out_word", "Answered with an opt-out word"
         MANUAL = "manual", "Added by hand"
 
-    email = models.EmailField()
+    email = models.EmailField(blank=True)
     reason = models.CharField(max_length=12, choices=Reason.choices)
+    note = models.CharField(max_length=200, blank=True)
     customer = TenantForeignKey("customers.Customer", models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField(default=now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "email"], name="suppression_email")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "email"], condition=~models.Q(email=""), name="suppression_email"),
+            models.UniqueConstraint(
+                fields=["tenant", "customer"], condition=models.Q(email=""), name="suppression_customer"
+            ),
+        ]
+        indexes = [models.Index(fields=["tenant", "-at", "-id"], name="suppression_recent")]
 
 
 class MailboxMessage(models.Model):
@@ -94,4 +139,4 @@ class MailboxMessage(models.Model):
     created_at = models.DateTimeField(default=now)
 
     class Meta:
-        indexes = [models.Index(fields=["organization", "-created_at"], name="mailbox_recent")]
+        indexes = [models.Index(fields=["organization", "-created_at", "-id"], name="mailbox_recent")]

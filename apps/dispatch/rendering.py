@@ -134,15 +134,15 @@ def compile_invitation(
             "why": words.why.format(organization=one_line(brand.organization)),
         },
         "how_often": words.how_often.format(limit=limit, days=days) if days else "",
-        "opening": opening.strip() or words.opening,
+        "opening": one_line(opening) or words.opening,
         "question": one_line(question.text),
         "rows": rows,
         "columns": len(rows[0]) if rows else 0,
         "width": f"{100 // len(rows[0])}%" if rows else "",
         "lowest": question.scores[0] if question.scores else "",
         "highest": question.scores[-1] if question.scores else "",
-        "lowest_label": question.lowest_label,
-        "highest_label": question.highest_label,
+        "lowest_label": one_line(question.lowest_label),
+        "highest_label": one_line(question.highest_label),
         **holes,
     }
     return CompiledMail(
@@ -173,10 +173,10 @@ def render_message(
         "accent": brand.accent,
         "on_accent": brand.on_accent,
         "lines": [one_line(line) for line in lines],
-        "quote": quote,
-        "button": button,
+        "quote": _printable(quote),
+        "button": one_line(button),
         "url": url,
-        "note": note,
+        "note": one_line(note),
     }
     return Rendered(
         subject=one_line(subject),
@@ -222,6 +222,11 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(" ", text).strip()
 
 
+def _printable(text: str) -> str:
+    """`text` in its lines, without the control characters that mail cannot carry."""
+    return "\n".join(one_line(line) for line in text.splitlines())
+
+
 def header_text(text: str) -> str:
     """`text` as the value of a header: RFC 2047 where it is not ASCII, folded, free of bare line breaks."""
     clean = one_line(text)
@@ -234,10 +239,10 @@ def header_text(text: str) -> str:
 def address_header(address: str) -> str:
     """`Name <mail@host>` as a header holds it."""
     name, mail = parseaddr(one_line(address))
-    return formataddr((name, _ascii_address(mail)))
+    return formataddr((name, ascii_address(mail)))
 
 
-def _ascii_address(mail: str) -> str:
+def ascii_address(mail: str) -> str:
     """The address with its host in IDNA form. Raises UnicodeError when the part before the @ is not ASCII."""
     local, at, host = mail.rpartition("@")
     if not mail.isascii():

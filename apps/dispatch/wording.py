@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-RIGHT_TO_LEFT: Final[frozenset[str]] = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"})
+from apps.surveys.wording import is_right_to_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,4 +187,4 @@ def primary(language: str) -> str:
 
 def direction(language: str) -> str:
     """`rtl` or `ltr`, as HTML's `dir` wants it."""
-    return "rtl" if primary(language) in RIGHT_TO_LEFT else "ltr"
+    return "rtl" if is_right_to_left(language) else "ltr"

@@ -1,0 +1,159 @@
+"""What is read of invitations: lists, counts, the response rate, suspected scanners, due organisations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.utils.timezone import now
+
+from apps.customers.models import Customer
+from apps.customers.timeline import Position, TimelineItem, older_than
+from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent, Suppression
+from apps.dispatch.scanners import HEADLESS, PROGRAM, TOO_MANY_SCORES, TOO_SOON
+from apps.surveys.models import Survey
+from cxm.actor import Actor
+from cxm.db.platform import platform_rows
+from cxm.scope import current_tenant_id
+
+DELIVERED_STATES = (Invitation.State.SENT, Invitation.State.COMPLETED)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCounts:
+    """`completed` of `delivered` invitations; the rate and its interval are the metric service's business."""
+
+    sent: int
+    bounced: int
+    completed: int
+
+    @property
+    def delivered(self) -> int:
+        """Sent less bounced (docs/metrics.md): what was blocked by a rule is in neither."""
+        return self.sent - self.bounced
+
+
+def response_counts(
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    survey_ids: Sequence[UUID] | None = None,
+    touchpoint_ids: Sequence[UUID] | None = None,
+) -> ResponseCounts:
+    """Sent, bounced and completed invitations whose mail went in [start, end). One query on the invitations."""
+    rows = Invitation.objects.filter(state__in=(*DELIVERED_STATES, Invitation.State.BOUNCED))
+    if start is not None:
+        rows = rows.filter(send_at__gte=start)
+    if end is not None:
+        rows = rows.filter(send_at__lt=end)
+    if survey_ids is not None:
+        rows = rows.filter(survey_id__in=survey_ids)
+    if touchpoint_ids is not None:
+        rows = rows.filter(touchpoint_id__in=touchpoint_ids)
+    counts = rows.aggregate(
+        sent=Count("pk"),
+        bounced=Count("pk", filter=Q(state=Invitation.State.BOUNCED)),
+        completed=Count("pk", filter=Q(state=Invitation.State.COMPLETED)),
+    )
+    return ResponseCounts(**counts)
+
+
+def invitations_of(survey: Survey) -> QuerySet[Invitation]:
+    """The survey's invitations with their customers, newest first."""
+    return Invitation.objects.filter(survey=survey).select_related("customer").order_by("-created_at", "-id")
+
+
+def visible_invitations(actor: Actor, survey: Survey) -> QuerySet[Invitation]:
+    """The survey's invitations to customers that the actor may see."""
+    rows = invitations_of(survey)
+    units = actor.visible_units("surveys.view")
+    return rows if units is None else rows.filter(customer__unit_id__in=units)
+
+
+def batches_of(survey: Survey) -> QuerySet[InvitationBatch]:
+    """The sendings of a survey, newest first."""
+    return InvitationBatch.objects.filter(survey=survey).select_related("created_by").order_by("-created_at")
+
+
+def state_counts(rows: QuerySet[Invitation]) -> dict[str, int]:
+    """How many invitations are in each state; absent states have none. One query."""
+    return dict(rows.order_by().values_list("state").annotate(n=Count("pk")))
+
+
+def reason_counts(rows: QuerySet[Invitation]) -> list[tuple[str, int]]:
+    """Blocked invitations by rule, the most frequent first. One query."""
+    blocked = rows.filter(state=Invitation.State.BLOCKED).order_by()
+    return list(blocked.values_list("reason").annotate(n=Count("pk")).order_by("-n", "reason"))
+
+
+def suspected_scanner_hits(survey: Survey) -> int:
+    """How many openings of the survey's links look like a mail scanner's (see `scanners`). One query."""
+    hits = LinkEvent.objects.filter(invitation__survey=survey)
+    another_score = (
+        LinkEvent.objects.filter(
+            invitation=OuterRef("invitation"),
+            score__isnull=False,
+            at__gte=OuterRef("at") - TOO_MANY_SCORES,
+            at__lte=OuterRef("at") + TOO_MANY_SCORES,
+        )
+        .exclude(score=OuterRef("score"))
+        .values("pk")
+    )
+    return hits.filter(
+        Q(kind=LinkEvent.Kind.HEAD)
+        | Q(agent__in=(HEADLESS, PROGRAM))
+        | Q(at__lt=F("invitation__sent_at") + TOO_SOON)
+        | Q(score__isnull=False) & Exists(another_score)
+    ).count()
+
+
+def suppressions(text: str = "") -> QuerySet[Suppression]:
+    """The suppression list, newest first; with `text` the addresses that hold it."""
+    rows = Suppression.objects.select_related("customer").order_by("-at", "-id")
+    return rows.filter(email__contains=text.strip().lower()) if text.strip() else rows
+
+
+def customers_to_ask(actor: Actor, *, stage: str = "") -> QuerySet[Customer]:
+    """Customers with an e-mail address that the actor may send to, of one stage or all, newest first."""
+    rows = Customer.objects.exclude(Q(email=None) | Q(email="")).order_by("-created_at", "-id")
+    units = actor.visible_units("surveys.send")
+    if units is not None:
+        rows = rows.filter(unit_id__in=units)
+    return rows.filter(stage=stage) if stage else rows
+
+
+def invitation_items(customer_id: UUID, before: Position | None, limit: int) -> list[TimelineItem]:
+    """What a customer was asked, for the timeline: sent, planned, and not asked with the reason."""
+    rows = (
+        Invitation.objects.filter(older_than(before, time_column="created_at"), customer_id=customer_id)
+        .select_related("survey")
+        .order_by("-created_at", "-id")[:limit]
+    )
+    return [
+        TimelineItem(
+            id=row.pk,
+            kind="invitation",
+            at=row.created_at,
+            channel=row.channel,
+            title=f"{row.survey.name}: {row.get_state_display()}",
+            page="dispatch:invitations",
+            page_kwargs={"pk": row.survey_id},
+            icon="mail",
+            data={"survey": str(row.survey_id), "state": row.state, "reason": row.reason},
+        )
+        for row in rows
+    ]
+
+
+def organizations_with_due_invitations() -> list[UUID]:
+    """Every organisation with something to send now. Reads as the platform's role, which sees due rows only."""
+    rows: list[tuple[Any, ...]] = platform_rows(
+        "SELECT DISTINCT tenant_id FROM dispatch_invitation"
+        " WHERE state = 'queued' AND send_at <= %s AND (leased_until IS NULL OR leased_until < %s)",
+        [moment := now(), moment],
+    )
+    return [row[0] for row in rows]

@@ -1,0 +1,76 @@
+"""Who must not be mailed: putting them on the list, and taking them off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from apps.audit.services import record
+from apps.customers.models import Customer
+from apps.dispatch.fatigue import SUPPRESSED
+from apps.dispatch.input import address_field, one_field
+from apps.dispatch.models import Invitation, Suppression
+from apps.dispatch.opt_out import is_opt_out
+from cxm.actor import Actor
+from cxm.errors import DomainError
+
+
+def suppress(
+    *, actor: Actor, reason: str, email: str = "", customer: Customer | None = None, note: str = ""
+) -> Suppression:
+    """Never mail this address (or this customer, who has none here) again; effective when this returns.
+
+    What was queued for them is blocked at once. Suppressing again changes nothing. No permission is asked: the
+    callers are the respondent's own click, a bounce, an opt-out word, and `add_suppression` for people.
+    """
+    email = (email or (customer.email if customer else "") or "").strip().lower()
+    if not email and customer is None:
+        raise DomainError(_("Give an e-mail address."), field="email", code="required")
+    with transaction.atomic():
+        who: dict[str, Any] = {"email": email} if email else {"email": "", "customer": customer}
+        suppression, made = Suppression.objects.get_or_create(
+            **who, defaults={"reason": reason, "note": note, "customer": customer}
+        )
+        mine = Q(customer__email=email) if email else Q(customer=customer)
+        Invitation.objects.filter(
+            state=Invitation.State.QUEUED, pk__in=Invitation.objects.filter(mine).values("pk")
+        ).update(state=Invitation.State.BLOCKED, reason=SUPPRESSED, leased_until=None)
+        if made:
+            record(actor=actor, action="dispatch.suppressed", target=suppression, fields=["reason"])
+    return suppression
+
+
+def add_suppression(*, actor: Actor, email: str, note: str = "") -> Suppression:
+    """Put an address on the suppression list by hand. Raises `DomainError` naming `email` or `note`."""
+    actor.require("surveys.send")
+    email = address_field(email, "email")
+    return suppress(actor=actor, email=email, reason=Suppression.Reason.MANUAL, note=one_field(note, "note", 200))
+
+
+def lift_suppression(*, actor: Actor, suppression: Suppression, reason: str) -> None:
+    """Take somebody off the suppression list; `reason` says why, and is kept in the audit log as given or not.
+
+    Raises `DomainError` naming `reason` when it is empty: somebody once said stop.
+    """
+    actor.require_everywhere("organization.settings")
+    if not one_field(reason, "reason", 200):
+        raise DomainError(
+            _("Say why this person may be mailed again, for example “asked us on the phone”."),
+            field="reason",
+            code="required",
+        )
+    with transaction.atomic():
+        record(actor=actor, action="dispatch.suppression_lifted", target=suppression, fields=["reason"])
+        suppression.delete()
+
+
+def suppress_by_answer(*, actor: Actor, customer: Customer, texts: Iterable[str], language: str = "") -> bool:
+    """Suppress `customer` when one of the answered `texts` is nothing but an opt-out word; whether it was."""
+    if not any(is_opt_out(text, language) for text in texts):
+        return False
+    suppress(actor=actor, customer=customer, reason=Suppression.Reason.OPT_OUT_WORD)
+    return True

@@ -1,0 +1,23 @@
+"""Celery entry points. What is due stands in the rows; these only wake and spread the work."""
+
+from __future__ import annotations
+
+from apps.dispatch.queries import organizations_with_due_invitations
+from apps.dispatch.sending import send_due_invitations
+from cxm.scope import tenant
+from cxm.tasks import platform_task, tenant_task
+
+
+@tenant_task
+def send_due() -> None:
+    """Send what is due in one organisation; with more left, queue up behind the other organisations again."""
+    if send_due_invitations().more:
+        send_due.wake()
+
+
+@platform_task(every=2.0)
+def sweep_due_invitations() -> None:
+    """Find what nobody was woken for: planned sendings, expired leases, a wiped broker."""
+    for organization_id in organizations_with_due_invitations():
+        with tenant(organization_id):
+            send_due.wake()
