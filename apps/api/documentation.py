@@ -1,4 +1,4 @@
-"""The OpenAPI document as the reference page shows it: sections of operations with fields and a curl line each. Pure."""
+"""The OpenAPI document as the reference page shows it: operations with their fields and a curl line. Pure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def document_sections(document: Schema, base_url: str) -> list[Section]:
         for method in METHODS:
             if method in item:
                 operation = item[method]
-                sections.setdefault(operation["tags"][0], []).append(reader.operation(path, method, operation, base_url))
+                sections.setdefault(operation["tags"][0], []).append(
+                    reader.operation(path, method, operation, base_url)
+                )
     return [Section(f"resource-{tag}", tag, operations) for tag, operations in sections.items()]
 
 
@@ -101,7 +103,9 @@ class Reader:
         first, _dot, rest = text.strip().partition(". ")
         body = self.content_schema(operation.get("requestBody", {}))
         success = next((code for code in operation["responses"] if code.startswith("2")), "")
-        answers = [(code, self.resolve(answer).get("description", "")) for code, answer in operation["responses"].items()]
+        answers = [
+            (code, self.resolve(answer).get("description", "")) for code, answer in operation["responses"].items()
+        ]
         answer = self.content_schema(operation["responses"].get(success, {}))
         return Operation(
             anchor=re.sub(r"[^a-z0-9]+", "-", f"{method} {path}".lower()).strip("-"),
@@ -205,7 +209,9 @@ class Reader:
         if kind == "object":
             wanted = schema.get("required") or list(schema.get("properties", {}))[:2]
             properties = schema.get("properties", {})
-            return {name: self.example(properties[name], depth + 1) for name in wanted if name in properties and depth < 4}
+            return {
+                name: self.example(properties[name], depth + 1) for name in wanted if name in properties and depth < 4
+            }
         if kind == "array":
             return [self.example(schema.get("items", {}), depth + 1)] if depth < 4 else []
         if kind in ("integer", "number"):

@@ -142,7 +142,9 @@ class CustomerViewSet(TenantViewSet):
     def delete_object(self, row: Customer) -> None:
         services.delete_customer(actor=self.request.actor, customer=row)
 
-    @action(detail=False, url_path=r"by-external-id/(?P<external_id>.+)", url_name="by-external-id", filterset_class=None)
+    @action(
+        detail=False, url_path=r"by-external-id/(?P<external_id>.+)", url_name="by-external-id", filterset_class=None
+    )
     def read_by_external_id(self, request: Request, external_id: str) -> Response:
         """One customer, found by the organisation's own id."""
         return Response(self.representation(self.find_by_external_id(external_id)))
@@ -151,7 +153,10 @@ class CustomerViewSet(TenantViewSet):
     @read_by_external_id.mapping.put
     @transaction.atomic
     def upsert_by_external_id(self, request: Request, external_id: str) -> Response:
-        """Make the customer with this external id (201), or change the one there is (200). Fields not sent stay as they are, attributes are merged."""
+        """Make the customer with this external id (201), or change the one there is (200).
+
+        Fields not sent stay as they are; attributes are merged, null takes one away.
+        """
         values = self.validated(partial=True)
         if request.headers.get("If-Match"):
             list(Customer.objects.select_for_update().filter(external_id=external_id).values_list("pk"))
@@ -220,7 +225,10 @@ class CustomerViewSet(TenantViewSet):
         ordering="-at",
     )
     def consents(self, request: Request, id: str) -> Response:
-        """Every statement of consent and withdrawal of this customer, newest first; the newest of a purpose and channel is in force."""
+        """Every statement of consent and withdrawal, newest first.
+
+        The newest of a purpose and channel is in force.
+        """
         rows = self.paginate_queryset(queries.consent_history(self.get_object()))
         return self.get_paginated_response(ConsentSerializer(rows, many=True).data)
 

@@ -20,10 +20,16 @@ class CustomerForm(forms.Form):
         label=_("External id"), required=False, max_length=200, help_text=_("Your own id of this customer.")
     )
     email = forms.CharField(label=_("E-mail"), required=False, max_length=254, widget=forms.EmailInput)
-    phone = forms.CharField(label=_("Phone"), required=False, max_length=60, widget=forms.TextInput(attrs={"type": "tel"}))
+    phone = forms.CharField(
+        label=_("Phone"), required=False, max_length=60, widget=forms.TextInput(attrs={"type": "tel"})
+    )
     stage = forms.ChoiceField(label=_("Stage"), choices=Customer.Stage.choices, initial=Customer.Stage.CUSTOMER)
-    account = forms.CharField(label=_("Account"), required=False, max_length=200, help_text=_("The company or household."))
-    unit = forms.ModelChoiceField(label=_("Unit"), required=False, queryset=Unit.objects.none(), empty_label=_("No unit"))
+    account = forms.CharField(
+        label=_("Account"), required=False, max_length=200, help_text=_("The company or household.")
+    )
+    unit = forms.ModelChoiceField(
+        label=_("Unit"), required=False, queryset=Unit.objects.none(), empty_label=_("No unit")
+    )
     language = forms.CharField(label=_("Language"), required=False, max_length=10, help_text=_("Such as en or pt-BR."))
     timezone = forms.CharField(
         label=_("Time zone"), required=False, max_length=64, help_text=_("Such as Europe/Berlin.")

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 MAX_EXTERNAL_ID = 200
 MAX_ATTRIBUTES = 100
@@ -26,6 +27,7 @@ BLOCKED_IDENTIFIERS = frozenset(
     {"null", "none", "nil", "undefined", "nan", "n/a", "na", "unknown", "anonymous", "guest", "-1", "true", "false"}
 )
 """What broken integrations send as an id for everybody; taken as an id it would make one person of all of them."""
+NOBODY = gettext_lazy("“%(value)s” stands for nobody. Send the customer's own id, or leave it out.")
 ZEROS = re.compile(r"[0\-.\s]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PHONE_NOISE = re.compile(r"[\s().\-/\u00a0]")
@@ -45,7 +47,7 @@ def clean_external_id(value: str | None) -> str | None:
     if not value:
         return None
     if is_blocked_identifier(value):
-        raise ValueError(_("“%(value)s” stands for nobody. Send the customer's own id, or leave it out.") % {"value": value[:40]})
+        raise ValueError(NOBODY % {"value": value[:40]})
     if len(value) > MAX_EXTERNAL_ID:
         raise ValueError(_("Use at most %(limit)d characters.") % {"limit": MAX_EXTERNAL_ID})
     if CONTROL.search(value):
@@ -68,7 +70,7 @@ def clean_email(value: str | None) -> str | None:
 
 
 def clean_phone(value: str | None) -> str | None:
-    """Digits with an optional leading + (`+4930123456`); spaces, dots, brackets and dashes are dropped, 00 becomes +."""
+    """Digits with an optional + in front (`+4930123456`); spaces, dots, brackets, dashes are dropped, 00 becomes +."""
     value = PHONE_NOISE.sub("", value or "")
     if not value:
         return None

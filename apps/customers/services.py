@@ -47,7 +47,12 @@ def create_customer(*, actor: Actor, **values: Any) -> Customer:
 
 @transaction.atomic
 def update_customer(
-    *, actor: Actor, customer: Customer | UUID, merge: bool = False, values: Mapping[str, Any] | None = None, **more: Any
+    *,
+    actor: Actor,
+    customer: Customer | UUID,
+    merge: bool = False,
+    values: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Customer:
     """Change the given fields and leave the others. Nothing changed, nothing written.
 
@@ -157,7 +162,9 @@ def record_consent(
     return consent
 
 
-def withdraw_consent(*, actor: Actor, customer: Customer | UUID, purpose: str, channel: str = "any", how: str = "") -> ConsentRecord:
+def withdraw_consent(
+    *, actor: Actor, customer: Customer | UUID, purpose: str, channel: str = "any", how: str = ""
+) -> ConsentRecord:
     """Record that the customer no longer agrees to be reached for this purpose."""
     return record_consent(
         actor=actor, customer=customer, purpose=purpose, channel=channel, state=ConsentRecord.State.WITHDRAWN, how=how
@@ -172,7 +179,7 @@ def record_customer_viewed(*, actor: Actor, customer: Customer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CustomerReference:
-    """How an answer or an event names its customer: by our id, by their own id, or by e-mail; the first given counts."""
+    """How an answer or an event names its customer: our id, their own id, or e-mail; the first given counts."""
 
     id: UUID | None = None
     external_id: str | None = None
@@ -213,13 +220,11 @@ def reference_text(value: Any, name: str, cleaner: Any) -> str | None:
 
 
 @transaction.atomic
-def resolve_customers(
-    *, actor: Actor, references: Iterable[CustomerReference]
-) -> dict[CustomerReference, UUID]:
-    """The customer's id for each reference; an unknown external_id or e-mail makes the customer, an unknown id is left out.
+def resolve_customers(*, actor: Actor, references: Iterable[CustomerReference]) -> dict[CustomerReference, UUID]:
+    """The customer's id for each reference; an unknown external_id or e-mail makes one, an unknown id is left out.
 
     For services that record what customers do: the right to do that is theirs to check. An e-mail that several
-    customers have means the one made first. Costs two queries, and one insert when customers are missing, for any number.
+    customers have means the one made first. Costs two queries, and one insert when some are missing, for any number.
     """
     wanted = list(dict.fromkeys(references))
     found = look_up(wanted)

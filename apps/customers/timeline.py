@@ -28,7 +28,7 @@ Position = tuple[datetime, UUID]
 
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
-    """One thing that happened. `title` is a sentence; `text` is what people wrote; `page` is the URL name of its page."""
+    """One thing that happened. `title` is a sentence, `text` what people wrote, `page` the URL name of its page."""
 
     id: UUID
     kind: str

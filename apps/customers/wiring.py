@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.customers.filters import CustomerFilter
 from apps.customers.queries import customers, matching
 from apps.customers.timeline import consent_items, register_source
 from cxm.actor import Actor
+from cxm.errors import DomainErrors
+from cxm.exports import ExportKind, Rows, register_export
 from cxm.web.navigation import NavItem, register_nav
 from cxm.web.palette import PaletteItem, register_command, register_searcher
 from cxm.web.urls import org_url
@@ -18,11 +23,47 @@ def search_customers(actor: Actor, organization: Any, text: str, limit: int) -> 
     """Customers by name or identifier, newest first. One query on the trigram index."""
     rows = matching(customers(actor), text).order_by("-created_at", "-id")[:limit]
     return [
-        PaletteItem(str(row), org_url(organization, "customers:detail", pk=row.pk), "user", detail=row.external_id or "")
+        PaletteItem(
+            str(row), org_url(organization, "customers:detail", pk=row.pk), "user", detail=row.external_id or ""
+        )
         for row in rows
     ]
 
 
+def check_customer_filters(actor: Actor, organization: Any, query: QueryDict) -> None:
+    """Raise DomainErrors naming the filters of the customer list that cannot be read."""
+    found = CustomerFilter(query, queryset=customers(actor))
+    if not found.form.is_valid():
+        raise DomainErrors(
+            {"field": f"filters.{name}", "code": error.code or "invalid", "message": " ".join(error.messages)}
+            for name, errors in found.form.errors.as_data().items()
+            for error in errors
+        )
+
+
+def customer_rows(actor: Actor, organization: Any, query: QueryDict) -> Rows:
+    """The customers that the list shows under this query, a thousand at a time."""
+    rows = CustomerFilter(query, queryset=customers(actor)).qs.order_by("created_at", "id")
+    for row in rows.iterator(chunk_size=1000):
+        unit = row.unit.code if row.unit else ""
+        attributes = json.dumps(row.attributes, ensure_ascii=False) if row.attributes else ""
+        yield (
+            str(row.pk), row.external_id, row.email, row.phone, row.name, row.stage, row.account, unit, row.language,
+            attributes, row.created_at,
+        )  # fmt: skip
+
+
+register_export(
+    ExportKind(
+        name="customers",
+        permission="customers.export",
+        columns=(
+            "id", "external_id", "email", "phone", "name", "stage", "account", "unit", "language", "attributes", "created_at",
+        ),
+        check=check_customer_filters,
+        rows=customer_rows,
+    )
+)
 register_nav(
     NavItem(
         group="understand",

@@ -65,7 +65,7 @@ class CursorPage(BasePagination):
     """Keyset pages of a queryset. The view declares `ordering_fields = {public name: column}` and `ordering = "-name"`.
 
     Ties are broken by id, in the same direction as the column, so that one index serves. Of a nullable column the
-    nulls come last upwards and first downwards, as PostgreSQL's own indexes have them. Costs one query of limit + 1 rows.
+    nulls come last upwards and first downwards, as PostgreSQL's own indexes have them. Costs one query.
     """
 
     def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:

@@ -71,7 +71,7 @@ def parse_key(token: str) -> KeyToken | None:
 
 
 def secret_hash(secret: str) -> str:
-    """SHA-256 as hex, which is what is stored. A plain hash is enough: the secret is 190 bits of chance, not a password."""
+    """SHA-256 as hex: what is stored. A plain hash is enough, as the secret is 190 bits of chance and no password."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

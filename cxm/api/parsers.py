@@ -38,7 +38,9 @@ class SafeJsonParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
         context = parser_context or {}
         limit = getattr(context.get("view"), "max_body_bytes", MAX_BYTES)
         raw = stream.read(limit + 1)
@@ -72,7 +74,9 @@ def parse_json(raw: bytes) -> Any:
         raise BadBody(_("The body is empty. Send a JSON object."), code="empty")
     refuse_depth(raw)
     try:
-        value = json.loads(text, object_pairs_hook=unique_object, parse_constant=refuse_constant, parse_int=read_integer)
+        value = json.loads(
+            text, object_pairs_hook=unique_object, parse_constant=refuse_constant, parse_int=read_integer
+        )
     except json.JSONDecodeError as error:
         message = _("The body is not JSON: line %(line)d, column %(column)d.")
         raise BadBody(message % {"line": error.lineno, "column": error.colno}, code="not_json") from None
@@ -143,7 +147,9 @@ def check_text(text: str, path: str) -> None:
     if "\x00" in text:
         raise BadBody(_("The text holds a NUL character. Remove it."), field=path, code="nul")
     if SURROGATE.search(text):
-        raise BadBody(_("The text holds half of a surrogate pair. Send whole characters."), field=path, code="surrogate")
+        raise BadBody(
+            _("The text holds half of a surrogate pair. Send whole characters."), field=path, code="surrogate"
+        )
 
 
 def printable(name: str) -> str:

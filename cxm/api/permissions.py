@@ -1,4 +1,4 @@
-"""Who may call what: every view names the permission of each of its actions, and the actor of the request has it or not."""
+"""Who may call what: every view names the permission of each of its actions, and the actor has it or not."""
 
 from __future__ import annotations
 

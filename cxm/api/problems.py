@@ -33,7 +33,11 @@ FieldErrors = list[dict[str, Any]]
 
 KINDS: dict[int, tuple[str, Any, Any]] = {
     400: ("invalid", gettext_lazy("Invalid request"), gettext_lazy("The request could not be taken. See errors.")),
-    401: ("no-key", gettext_lazy("Not authenticated"), gettext_lazy("Send a valid API key as Authorization: Bearer <key>.")),
+    401: (
+        "no-key",
+        gettext_lazy("Not authenticated"),
+        gettext_lazy("Send a valid key as Authorization: Bearer <key>."),
+    ),
     403: ("not-allowed", gettext_lazy("Not allowed"), gettext_lazy("This key does not carry the right to do this.")),
     404: ("not-found", gettext_lazy("Not found"), gettext_lazy("There is nothing at this address.")),
     405: ("method", gettext_lazy("Method not allowed"), gettext_lazy("This resource does not offer that method.")),
@@ -98,7 +102,9 @@ def problem_body(status_code: int, detail: Any = None, errors: Iterable[Mapping[
     }
 
 
-def problem_http_response(status_code: int, detail: Any = None, errors: Iterable[Mapping[str, Any]] = ()) -> HttpResponse:
+def problem_http_response(
+    status_code: int, detail: Any = None, errors: Iterable[Mapping[str, Any]] = ()
+) -> HttpResponse:
     """A problem outside DRF (middleware, unknown addresses)."""
     body = problem_body(status_code, detail, errors)
     return HttpResponse(json.dumps(body, ensure_ascii=False), status=status_code, content_type=CONTENT_TYPE)
@@ -177,7 +183,7 @@ def of_api_exception(exc: exceptions.APIException) -> tuple[int, FieldErrors, An
 
 
 def flatten(detail: Any, path: str = "") -> FieldErrors:
-    """DRF's nested error structure as a flat list; `field` is a dotted path (`answers.q1`, `3.score`), empty for the whole."""
+    """DRF's nested errors as a flat list; `field` is a dotted path (`answers.q1`, `3.score`), empty for the whole."""
     if isinstance(detail, Mapping):
         found: FieldErrors = []
         for key, inner in detail.items():

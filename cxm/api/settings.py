@@ -15,11 +15,12 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
     "COERCE_DECIMAL_TO_STRING": False,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "CXM REST API",
-    "DESCRIPTION": "Customers, touchpoints, personas, journeys, surveys, answers, scores and ideas of one organisation.",
+    "DESCRIPTION": "Customers, touchpoints, personas, journeys, surveys, answers, scores, ideas of one organisation.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",

@@ -97,7 +97,7 @@ class ApiView(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Add the entity tag; answer 304 when the client has this representation already."""
         response = super().finalize_response(request, response, *args, **kwargs)
-        if isinstance(response, Response) and response.data is not None and "ETag" not in response and tagged(request, response):
+        if isinstance(response, Response) and "ETag" not in response and tagged(request, response):
             etag = etag_of(render_json(response.data))
             if request.method in ("GET", "HEAD") and is_fresh(request.headers.get("If-None-Match", ""), etag):
                 response = HttpResponseNotModified()
@@ -116,6 +116,8 @@ class ApiView(APIView):
 
 def tagged(request: Request, response: Response) -> bool:
     """Whether the answer is the representation of a resource: reads, and the writes that give the resource back."""
+    if response.data is None:
+        return False
     if request.method in ("GET", "HEAD", "PUT", "PATCH"):
         return response.status_code in (status.HTTP_200_OK, status.HTTP_201_CREATED)
     return response.status_code == status.HTTP_201_CREATED
@@ -162,7 +164,7 @@ class ResourceViewSet(ApiView, GenericViewSet):
         return self.get_serializer(row).data
 
     def reread(self, row: Model) -> Any:
-        """The row again through the permitted queryset, with what that adds; itself when the write moved it out of sight."""
+        """The row again through the permitted queryset; itself when the write moved it out of the actor's sight."""
         return self.get_queryset().filter(pk=row.pk).first() or row
 
     def validated(self, *, partial: bool = False, instance: Any = None) -> dict[str, Any]:

@@ -11,74 +11,147 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0002_membership_walls'),
+        ("organizations", "0002_membership_walls"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('external_id', models.CharField(blank=True, max_length=200, null=True)),
-                ('email', models.EmailField(blank=True, max_length=254, null=True)),
-                ('phone', models.CharField(blank=True, max_length=40, null=True)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('stage', models.CharField(choices=[('prospect', 'Prospect'), ('customer', 'Customer'), ('former', 'Former customer')], default='customer', max_length=8)),
-                ('account', models.CharField(blank=True, max_length=200)),
-                ('language', models.CharField(blank=True, max_length=10)),
-                ('timezone', models.CharField(blank=True, max_length=64)),
-                ('attributes', models.JSONField(blank=True, default=dict)),
-                ('search_text', models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Lower(django.db.models.functions.text.Concat(django.db.models.functions.comparison.Coalesce('name', models.Value(''), output_field=models.TextField()), models.Value('\n'), django.db.models.functions.comparison.Coalesce('external_id', models.Value(''), output_field=models.TextField()), models.Value('\n'), django.db.models.functions.comparison.Coalesce('email', models.Value(''), output_field=models.TextField()), models.Value('\n'), django.db.models.functions.comparison.Coalesce('phone', models.Value(''), output_field=models.TextField()), models.Value('\n'), django.db.models.functions.comparison.Coalesce('account', models.Value(''), output_field=models.TextField()), output_field=models.TextField())), output_field=models.TextField())),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('unit', cxm.fields.TenantForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='organizations.unit')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("external_id", models.CharField(blank=True, max_length=200, null=True)),
+                ("email", models.EmailField(blank=True, max_length=254, null=True)),
+                ("phone", models.CharField(blank=True, max_length=40, null=True)),
+                ("name", models.CharField(blank=True, max_length=200)),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[("prospect", "Prospect"), ("customer", "Customer"), ("former", "Former customer")],
+                        default="customer",
+                        max_length=8,
+                    ),
+                ),
+                ("account", models.CharField(blank=True, max_length=200)),
+                ("language", models.CharField(blank=True, max_length=10)),
+                ("timezone", models.CharField(blank=True, max_length=64)),
+                ("attributes", models.JSONField(blank=True, default=dict)),
+                (
+                    "search_text",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.db.models.functions.text.Lower(
+                            django.db.models.functions.text.Concat(
+                                django.db.models.functions.comparison.Coalesce(
+                                    "name", models.Value(""), output_field=models.TextField()
+                                ),
+                                models.Value("\n"),
+                                django.db.models.functions.comparison.Coalesce(
+                                    "external_id", models.Value(""), output_field=models.TextField()
+                                ),
+                                models.Value("\n"),
+                                django.db.models.functions.comparison.Coalesce(
+                                    "email", models.Value(""), output_field=models.TextField()
+                                ),
+                                models.Value("\n"),
+                                django.db.models.functions.comparison.Coalesce(
+                                    "phone", models.Value(""), output_field=models.TextField()
+                                ),
+                                models.Value("\n"),
+                                django.db.models.functions.comparison.Coalesce(
+                                    "account", models.Value(""), output_field=models.TextField()
+                                ),
+                                output_field=models.TextField(),
+                            )
+                        ),
+                        output_field=models.TextField(),
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
+                (
+                    "unit",
+                    cxm.fields.TenantForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="organizations.unit",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ConsentRecord',
+            name="ConsentRecord",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(choices=[('surveys', 'Surveys'), ('marketing', 'Marketing'), ('contact', 'Being contacted')], max_length=20)),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('sms', 'SMS'), ('any', 'Any channel')], max_length=10)),
-                ('state', models.CharField(choices=[('given', 'Given'), ('withdrawn', 'Withdrawn')], max_length=10)),
-                ('text_version', models.CharField(blank=True, max_length=40)),
-                ('how', models.CharField(blank=True, max_length=80)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('customer', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='customers.customer')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("surveys", "Surveys"), ("marketing", "Marketing"), ("contact", "Being contacted")],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("sms", "SMS"), ("any", "Any channel")], max_length=10
+                    ),
+                ),
+                ("state", models.CharField(choices=[("given", "Given"), ("withdrawn", "Withdrawn")], max_length=10)),
+                ("text_version", models.CharField(blank=True, max_length=40)),
+                ("how", models.CharField(blank=True, max_length=80)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
+                (
+                    "customer",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="consents", to="customers.customer"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['tenant', 'email'], name='customer_email'),
+            model_name="customer",
+            index=models.Index(fields=["tenant", "email"], name="customer_email"),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['tenant', 'created_at', 'id'], name='customer_recent'),
+            model_name="customer",
+            index=models.Index(fields=["tenant", "created_at", "id"], name="customer_recent"),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['tenant', 'updated_at', 'id'], name='customer_changed'),
+            model_name="customer",
+            index=models.Index(fields=["tenant", "updated_at", "id"], name="customer_changed"),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['tenant', 'name', 'id'], name='customer_by_name'),
+            model_name="customer",
+            index=models.Index(fields=["tenant", "name", "id"], name="customer_by_name"),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search_text'], name='customer_search', opclasses=['gin_trgm_ops']),
+            model_name="customer",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["search_text"], name="customer_search", opclasses=["gin_trgm_ops"]
+            ),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.UniqueConstraint(fields=('tenant', 'external_id'), name='customer_external_id'),
+            model_name="customer",
+            constraint=models.UniqueConstraint(fields=("tenant", "external_id"), name="customer_external_id"),
         ),
         migrations.AddIndex(
-            model_name='consentrecord',
-            index=models.Index(fields=['tenant', 'customer', 'purpose', '-at'], name='consent_latest'),
+            model_name="consentrecord",
+            index=models.Index(fields=["tenant", "customer", "purpose", "-at"], name="consent_latest"),
         ),
     ]
