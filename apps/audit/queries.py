@@ -1,10 +1,11 @@
 """Reading the audit log of the organisation in force."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.audit.models import AuditEntry
 
@@ -14,10 +15,19 @@ def entries() -> QuerySet[AuditEntry]:
     return AuditEntry.objects.order_by("-at", "-id")
 
 
-def recent_actions(among: int = 1000) -> list[str]:
-    """The actions among the latest lines, in alphabetical order; what the filter suggests. Reads ``among`` rows."""
-    latest = AuditEntry.objects.order_by("-at", "-id").values_list("action", flat=True)[:among]
-    return sorted(set(latest))
+def in_blocks(rows: QuerySet[AuditEntry], size: int = 1000) -> Iterator[list[AuditEntry]]:
+    """The lines of ``entries()`` in blocks, each found by where the last ended: no block costs more than the first."""
+    position: tuple[datetime, UUID] | None = None
+    while True:
+        below = rows
+        if position is not None:
+            at, last = position
+            below = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=last))
+        block = list(below[:size])
+        if not block:
+            return
+        position = (block[-1].at, block[-1].pk)
+        yield block
 
 
 def names_of_people(rows: Iterable[AuditEntry]) -> dict[UUID, str]:

@@ -1,11 +1,11 @@
-"""Small CSV files people upload to settings pages, and the ones they download. Pure: bytes in, rows out.
+"""Small CSV files people upload to settings pages. Pure: bytes in, rows out.
 
 Large data files go through ``apps.imports``; a list of colleagues or teams is read in one request.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,9 +15,6 @@ from cxm.errors import DomainError
 
 MOST_BYTES: Final = 1024 * 1024
 LONGEST_CELL: Final = 1000
-
-#: What a spreadsheet would take for a formula when it stands first in a cell (full-width forms too).
-_FORMULA_STARTS: Final = tuple("=+-@\t\r\n|％＝＋－＠")
 
 
 @dataclass(frozen=True)
@@ -77,21 +74,6 @@ def read_rows(content: bytes, *, required: Sequence[str], optional: Sequence[str
     if not rows:
         raise _refuse(_("This file has a header but no rows."))
     return rows
-
-
-def write_rows(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """CSV text with CRLF lines in which no cell is a live formula: a suspicious one gets an apostrophe in front."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(header)
-    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
-    return out.getvalue()
-
-
-def safe_cell(value: object) -> str:
-    """A cell's text that no spreadsheet runs."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def _delimiter(text: str) -> str:

@@ -5,12 +5,25 @@ registers its own in ``tests/factories/<app>.py`` with ``@factory(Model)``.
 """
 
 from tests.factories.people import (
+    PASSWORD,
     a_member,
     a_person,
+    an_actor,
     an_api_client,
     an_organization,
     signed_in,
 )
 from tests.factories.registry import factory, make, registered
 
-__all__ = ["a_member", "a_person", "an_api_client", "an_organization", "factory", "make", "registered", "signed_in"]
+__all__ = [
+    "PASSWORD",
+    "a_member",
+    "a_person",
+    "an_actor",
+    "an_api_client",
+    "an_organization",
+    "factory",
+    "make",
+    "registered",
+    "signed_in",
+]

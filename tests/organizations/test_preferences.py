@@ -59,7 +59,8 @@ def test_fatigue_takes_defaults_for_what_is_not_given():
 
 
 @pytest.mark.parametrize(
-    "value", [{"global_days": -1}, {"global_days": 10**30}, {"global_days": True}, {"other": 1}, {"global_limit": 0}, []]
+    "value",
+    [{"global_days": -1}, {"global_days": 10**30}, {"global_days": True}, {"other": 1}, {"global_limit": 0}, []],
 )
 def test_impossible_contact_limits_are_refused(value):
     assert refusal(preferences.clean_fatigue, value)[0].startswith("fatigue")

@@ -28,7 +28,7 @@ def test_a_branch_is_a_unit_and_everything_below():
 
 
 def test_a_unit_cannot_stand_below_itself():
-    north, berlin, night, south, tree = small_tree()
+    north, _berlin, night, south, tree = small_tree()
     assert tree.would_loop(north.id, night.id)
     assert tree.would_loop(north.id, north.id)
     assert not tree.would_loop(north.id, south.id)
@@ -36,7 +36,7 @@ def test_a_unit_cannot_stand_below_itself():
 
 
 def test_path_runs_from_the_top_down():
-    north, berlin, night, _south, tree = small_tree()
+    north, _berlin, night, _south, tree = small_tree()
     assert [unit.name for unit in tree.path(night.id)] == ["North", "Berlin", "Night shift"]
     assert tree.depth(night.id) == 3
     assert tree.height(north.id) == 3
@@ -44,7 +44,7 @@ def test_path_runs_from_the_top_down():
 
 
 def test_walk_lists_parents_before_children_and_keeps_to_the_branch_shown():
-    north, berlin, night, _south, tree = small_tree()
+    _north, berlin, _night, _south, tree = small_tree()
     assert [(unit.name, level) for unit, level in tree.walk()] == [
         ("North", 0),
         ("Berlin", 1),

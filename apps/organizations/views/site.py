@@ -15,6 +15,7 @@ from apps.organizations import forms, queries, roles, services
 from apps.organizations.services.members import read_invitation
 from cxm.actor import Actor
 from cxm.web.forms import domain_errors_into
+from cxm.web.urls import org_url
 from cxm.web.views import public_view, render_page, see_other, signed_in_view
 
 #: The first page of an organisation for one's role.

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.organizations import forms, queries, services
-from apps.organizations.csv_files import write_rows
 from apps.organizations.models import Unit
 from apps.organizations.services.units import CSV_COLUMNS, unit_rows
+from cxm.spreadsheets import csv_lines
 from cxm.web.forms import domain_errors_into
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
@@ -83,7 +83,7 @@ def unit_import(request: HttpRequest) -> HttpResponse:
 @permission_required("units.view")
 def unit_export(request: HttpRequest) -> HttpResponse:
     """The tree as the CSV file that the import reads."""
-    text = write_rows(CSV_COLUMNS, unit_rows(queries.units(request.actor)))
+    text = "".join(csv_lines([CSV_COLUMNS, *unit_rows(queries.units(request.actor))]))
     return HttpResponse(
         text,
         content_type="text/csv; charset=utf-8",
