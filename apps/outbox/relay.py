@@ -35,16 +35,18 @@ PORTION = 500
 LONGEST_ERROR = 1000
 _TABLE = OutboxEvent._meta.db_table
 
-# One statement claims: lock what nobody else holds, count the attempt, and say what was claimed.
+# One statement claims: lock what nobody else holds, count the attempt, and say what was claimed. Materialized, for a
+# subquery in FROM may be run again for every row, and each run takes rows of its own.
 _CLAIM = f"""
-    UPDATE {_TABLE} AS event SET attempts = event.attempts + 1
-    FROM (
+    WITH due AS MATERIALIZED (
         SELECT id FROM {_TABLE}
         WHERE tenant_id = %(tenant)s AND state = 'pending' AND available_at <= %(now)s
           AND (attempts >= {SUSPECT_AFTER}) = %(suspect)s
         ORDER BY available_at, id LIMIT %(limit)s
         FOR UPDATE SKIP LOCKED
-    ) AS due
+    )
+    UPDATE {_TABLE} AS event SET attempts = event.attempts + 1
+    FROM due
     WHERE event.tenant_id = %(tenant)s AND event.id = due.id
     RETURNING event.id
 """
@@ -75,11 +77,9 @@ class _Outcome:
 def drain(*, seconds: float = 5.0) -> Drained:
     """Handle the due events of the organisation in force until none is left, or for about so many seconds.
 
-    Must be called outside a transaction: it makes its own. Two calls for one organisation do not work side by side,
-    the second returns at once, so no organisation can take all workers.
+    Must be called outside a transaction (RuntimeError): it makes its own. Two calls for one organisation do not work
+    side by side, the second returns at once, so no organisation can take all workers.
     """
-    if connection.in_atomic_block:
-        raise RuntimeError("drain() must not run inside a transaction")
     result = Drained()
     end = time.monotonic() + seconds
     suspect = False
@@ -101,7 +101,7 @@ def drain(*, seconds: float = 5.0) -> Drained:
 def _claim(*, suspect: bool) -> list[UUID] | None:
     """Count an attempt on due rows and return their ids, oldest first; None when another worker drains here."""
     values = {"tenant": current_tenant_id(), "now": now(), "suspect": suspect, "limit": 1 if suspect else PORTION}
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
         if not _has_turn(cursor):
             return None
         # A claim lost in a crash is only an attempt not counted.
@@ -116,7 +116,7 @@ def _has_turn(cursor) -> bool:  # type: ignore[no-untyped-def]
 
 
 def _handle(claimed: Sequence[UUID], result: Drained) -> None:
-    with transaction.atomic():
+    with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             if not _has_turn(cursor):
                 return

@@ -1,0 +1,67 @@
+# `make run` and `make test` need Python 3.11 or newer and make; everything else is brought along.
+
+SHELL := /bin/sh
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.runtime
+DEV_STAMP := .venv/.development
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev browser run test lint types migrations templates pytest seed doctor bench
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## make the virtual environment and install what running needs
+
+setup-dev: $(DEV_STAMP) ## install what testing needs as well
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv
+
+$(STAMP): requirements.txt | $(BIN)/python
+	@echo "Installing requirements.txt"
+	@$(PIP) install --requirement requirements.txt
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.txt $(STAMP)
+	@echo "Installing requirements-dev.txt"
+	@$(PIP) install --requirement requirements-dev.txt
+	@touch $@
+
+run: setup ## start everything with the demo organisation (PORT=8000)
+	@exec $(BIN)/python manage.py up --demo --port $(PORT)
+
+test: lint types migrations templates browser pytest ## everything that CI checks
+
+lint: setup-dev ## style and layers
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-cache
+
+types: setup-dev ## static types
+	@$(BIN)/mypy cxm apps
+
+migrations: setup-dev ## models and migrations agree
+	@CXM_DATA_DIR=$${CXM_DATA_DIR:-var/test} $(BIN)/python manage.py makemigrations --check --dry-run
+
+templates: setup-dev ## templates are sound
+	@$(BIN)/djlint --lint --quiet templates
+
+browser: setup-dev
+	@$(BIN)/python scripts/install_browser.py
+
+pytest: setup-dev
+	@$(BIN)/pytest -q
+
+seed: setup ## make or complete the demo organisation
+	@$(BIN)/python manage.py seed_demo
+
+doctor: setup ## say what is wrong with this installation
+	@$(BIN)/python manage.py doctor
+
+bench: setup-dev ## measure against the limits of this machine
+	@$(BIN)/python -m benchmarks
