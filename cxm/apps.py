@@ -19,6 +19,12 @@ class DomainAppConfig(AppConfig):
     lower layers: navigation, palette, timeline, ...) are imported, when the app has them.
     """
 
+    default = False  # apps.py of every app imports this class: Django must not take it for a second configuration
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.default = True
+
     def ready(self) -> None:
         for module in ("handlers", "wiring"):
             if find_spec(f"{self.name}.{module}"):
