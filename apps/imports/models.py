@@ -14,6 +14,7 @@ class Job(TenantModel):
     """What imports and exports share: who asked, how far it is, and the lease of the worker that has it."""
 
     class State(models.TextChoices):
+        DRAFT = "draft", "Columns to be chosen"
         QUEUED = "queued", "Waiting"
         RUNNING = "running", "Running"
         DONE = "done", "Done"
@@ -49,10 +50,21 @@ class ImportJob(Job):
     position = models.PositiveIntegerField(default=0)
     accepted = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
-    refused_file = models.CharField(max_length=200, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["tenant", "state", "created_at"], name="import_due")]
+
+
+class RefusedRow(TenantModel):
+    """A row that could not be taken: its line in the file, the reason, and the row as it stood there."""
+
+    job = TenantForeignKey(ImportJob, models.CASCADE, related_name="+")
+    line = models.PositiveIntegerField()
+    reason = models.CharField(max_length=400)
+    cells = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "job", "line"], name="refused_row_line")]
 
 
 class ExportJob(Job):

@@ -1,0 +1,195 @@
+"""``imports/`` and ``exports/``: long work on files, asked for with 202 and watched."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.http import FileResponse, Http404, StreamingHttpResponse
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.imports import exports, queries, services
+from apps.imports.models import ExportJob, ImportJob
+from apps.imports.views import CONTENT_TYPES
+from apps.surveys.models import Survey
+from cxm.api.parsers import UploadParser
+from cxm.api.routers import ApiRouter
+from cxm.api.serializers import TenantSerializer, UtcDateTimeField
+from cxm.api.viewsets import ReadOnlyTenantViewSet
+from cxm.errors import DomainError
+from cxm.exports import export_kinds
+from cxm.ids import parse_uuid
+from cxm.spreadsheets import csv_lines
+
+PUBLIC_STATES = {ImportJob.State.DRAFT: "queued", ImportJob.State.STOPPED: "failed"}
+"""A stopped import failed, as far as a program is concerned; ``error`` says that it was stopped."""
+
+
+class JobSerializer(TenantSerializer):
+    """What imports and exports share."""
+
+    id = serializers.UUIDField(read_only=True)
+    kind = serializers.CharField(read_only=True)
+    state = serializers.SerializerMethodField()
+    percent = serializers.IntegerField(read_only=True)
+    rows = serializers.IntegerField(read_only=True)
+    error = serializers.SerializerMethodField()
+    created_at = UtcDateTimeField(read_only=True)
+    finished_at = UtcDateTimeField(read_only=True)
+
+    def get_state(self, job: ImportJob | ExportJob) -> str:
+        return PUBLIC_STATES.get(job.state, job.state)
+
+    def get_error(self, job: ImportJob | ExportJob) -> str:
+        return job.error or (_("The import was stopped.") if job.state == ImportJob.State.STOPPED else "")
+
+
+class ImportSerializer(JobSerializer):
+    """An import and how far it is."""
+
+    survey = serializers.UUIDField(source="survey_id", read_only=True)
+    dry_run = serializers.BooleanField(read_only=True)
+    accepted = serializers.IntegerField(read_only=True)
+    refused = serializers.IntegerField(read_only=True)
+    refused_file = serializers.SerializerMethodField()
+
+    def get_refused_file(self, job: ImportJob) -> str | None:
+        if not job.refused:
+            return None
+        return self.context["view"].reverse_action("refused-file", args=[job.pk])
+
+
+class ImportRequestSerializer(serializers.Serializer[Any]):
+    """The multipart form of an import."""
+
+    file = serializers.FileField()
+    kind = serializers.ChoiceField(choices=[(kind, kind) for kind in services.KINDS])
+    mapping = serializers.CharField(help_text="JSON, as in “Imports (CSV, XLSX)”")
+    survey = serializers.CharField(required=False)
+    dry_run = serializers.BooleanField(required=False, default=False)
+
+
+class ImportViewSet(ReadOnlyTenantViewSet):
+    """Answers and customers from CSV and XLSX files."""
+
+    serializer_class = ImportSerializer
+    parser_classes = (UploadParser,)
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "imports.run",
+        "retrieve": "imports.run",
+        "create": "imports.run",
+        "stop": "imports.run",
+        "refused_file": "imports.run",
+    }
+
+    def get_queryset(self) -> Any:
+        return queries.imports_of(self.request.actor)
+
+    @extend_schema(request={"multipart/form-data": ImportRequestSerializer}, responses={202: ImportSerializer})
+    def create(self, request: Request) -> Response:
+        """Start an import: 202, and the job to watch."""
+        upload = request.FILES.get("file")
+        if upload is None:
+            raise DomainError(_("Send the file in the field “file” of a multipart form."), field="file", code="required")
+        if "mapping" not in request.data:
+            raise DomainError(_("Say which column is what, as JSON."), field="mapping", code="required")
+        job = services.submit_import(
+            actor=request.actor,
+            kind=str(request.data.get("kind", "")),
+            upload=upload,
+            mapping=services.mapping_from_text(str(request.data["mapping"])),
+            survey=_survey(request.data.get("survey")),
+            dry_run=str(request.data.get("dry_run", "")).strip().lower() in {"1", "true", "yes", "on"},
+        )
+        return Response(self.get_serializer(job).data, status=status.HTTP_202_ACCEPTED, headers=self.location(job))
+
+    @extend_schema(request=None, responses={200: ImportSerializer})
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, id: str) -> Response:
+        """Stop a queued or running import; what is in stays in."""
+        return Response(self.get_serializer(services.stop_import(actor=request.actor, job=self.get_object())).data)
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.BINARY)})
+    @action(detail=True, methods=["get"], url_path="refused", url_name="refused-file")
+    def refused_file(self, request: Request, id: str) -> StreamingHttpResponse:
+        """The refused rows with line and reason, as CSV."""
+        job = self.get_object()
+        response = StreamingHttpResponse(csv_lines(queries.refused_lines(job)), content_type=CONTENT_TYPES["csv"])
+        response["Content-Disposition"] = f'attachment; filename="refused-{job.pk}.csv"'
+        return response
+
+
+def _survey(value: object) -> Survey | None:
+    if value in (None, ""):
+        return None
+    pk = parse_uuid(value)
+    survey = Survey.objects.filter(pk=pk).first() if pk else None
+    if survey is None:
+        raise DomainError(_("There is no survey with this id."), field="survey", code="unknown")
+    return survey
+
+
+class ExportSerializer(JobSerializer):
+    """An export and, once done, where its file is."""
+
+    format = serializers.CharField(read_only=True)
+    file = serializers.SerializerMethodField()
+
+    def get_file(self, job: ExportJob) -> str | None:
+        return self.context["view"].reverse_action("file", args=[job.pk]) if job.state == ExportJob.State.DONE else None
+
+
+class ExportRequestSerializer(serializers.Serializer[Any]):
+    """What to export."""
+
+    kind = serializers.CharField()
+    format = serializers.ChoiceField(choices=[(name, name) for name in exports.FORMATS])
+    filters = serializers.DictField(required=False)
+
+
+class ExportViewSet(ReadOnlyTenantViewSet):
+    """Files with exactly what a filter shows."""
+
+    serializer_class = ExportSerializer
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "exports.run",
+        "retrieve": "exports.run",
+        "create": "exports.run",
+        "file": "exports.run",
+    }
+
+    def get_queryset(self) -> Any:
+        return queries.exports_of(self.request.actor)
+
+    @extend_schema(request=ExportRequestSerializer, responses={202: ExportSerializer})
+    def create(self, request: Request) -> Response:
+        """Ask for a file: 202, and the job to watch."""
+        body = self.object_body()
+        job = exports.request_export(
+            actor=request.actor,
+            kind=str(body.get("kind", "")),
+            format=str(body.get("format", "")),
+            filters=body.get("filters", {}),
+        )
+        return Response(self.get_serializer(job).data, status=status.HTTP_202_ACCEPTED, headers=self.location(job))
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)})
+    @action(detail=True, methods=["get"])
+    def file(self, request: Request, id: str) -> FileResponse:
+        """The written file."""
+        job = self.get_object()
+        request.actor.require(export_kinds()[job.kind].permission)
+        if job.state != ExportJob.State.DONE or not exports.file_of(job).exists():
+            raise Http404
+        return FileResponse(exports.file_of(job).open("rb"), as_attachment=True, content_type=CONTENT_TYPES[job.format])
+
+
+def register(router: ApiRouter) -> None:
+    """Add the resources of this app to the API."""
+    router.register("imports", ImportViewSet, basename="import")
+    router.register("exports", ExportViewSet, basename="export")

@@ -1,0 +1,146 @@
+"""Import and export pages: upload, choose columns, watch, and fetch what was refused."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from apps.imports import exports, queries, services
+from apps.imports.forms import MappingForm, UploadForm
+from apps.imports.models import ExportJob, ImportJob, RefusedRow
+from apps.surveys.models import Survey
+from apps.surveys.services import create_survey, publish_survey
+from cxm.errors import DomainError
+from cxm.exports import export_kinds
+from cxm.spreadsheets import csv_lines
+from cxm.web.forms import domain_errors_into
+from cxm.web.urls import org_url
+from cxm.web.views import permission_required, render_page, see_other
+
+CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "json": "application/json",
+}
+
+
+@permission_required("imports.run")
+def import_list(request: HttpRequest) -> HttpResponse:
+    """Imports, newest first."""
+    page = Paginator(queries.imports_of(request.actor), 50).get_page(request.GET.get("page"))
+    return render_page(request, "imports/list.html", {"page": page})
+
+
+@permission_required("imports.run")
+def import_create(request: HttpRequest) -> HttpResponse:
+    """Step 1: the file, what it holds, and the survey (an existing one, or a new one made on the way)."""
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        with domain_errors_into(form), transaction.atomic():
+            data = form.cleaned_data
+            survey = _survey(request, data) if data["kind"] == "responses" else None
+            job = services.upload_file(actor=request.actor, kind=data["kind"], upload=data["file"], survey=survey)
+            return see_other(request, org_url(request.organization, "imports:detail", pk=job.pk))
+    return render_page(request, "imports/upload.html", {"form": form})
+
+
+def _survey(request: HttpRequest, data: dict[str, str]) -> Survey | None:
+    choice = data["survey"]
+    if not choice.startswith("new-"):
+        return Survey.objects.filter(pk=choice).first()
+    survey = create_survey(actor=request.actor, name=data["survey_name"].strip(), kind=choice.removeprefix("new-"))
+    publish_survey(actor=request.actor, survey=survey)
+    survey.refresh_from_db()
+    return survey
+
+
+@permission_required("imports.run")
+def import_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Step 2, the columns, while the job is a draft; then its progress, and what was refused."""
+    job = queries.import_for(request.actor, pk)
+    if job.state == ImportJob.State.DRAFT:
+        return _choose_columns(request, job)
+    refused = RefusedRow.objects.filter(job=job).order_by("line")[:20]
+    is_running = job.state in (ImportJob.State.QUEUED, ImportJob.State.RUNNING)
+    return render_page(
+        request, "imports/detail.html", {"job": job, "refused": refused, "is_running": is_running}, partial="progress"
+    )
+
+
+def _choose_columns(request: HttpRequest, job: ImportJob) -> HttpResponse:
+    preview = services.preview_import(job)
+    form = MappingForm(
+        request.POST or None,
+        kind=job.kind,
+        columns=preview.columns,
+        suggestion=preview.suggestion,
+        date_formats=preview.date_formats,
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.start_import(
+                actor=request.actor, job=job, mapping=form.mapping(), dry_run=form.cleaned_data["dry_run"]
+            )
+            return see_other(request, org_url(request.organization, "imports:detail", pk=job.pk))
+        except DomainError as error:
+            form.add_mapping_errors(error.errors)
+    return render_page(request, "imports/mapping.html", {"job": job, "form": form, "preview": preview})
+
+
+@require_POST
+@permission_required("imports.run")
+def import_stop(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Stop a running import; what is in stays in."""
+    services.stop_import(actor=request.actor, job=queries.import_for(request.actor, pk))
+    messages.success(request, _("The import stops after the rows it is at."))
+    return see_other(request, org_url(request.organization, "imports:detail", pk=pk))
+
+
+@permission_required("imports.run")
+def import_refused(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The rows that were refused, with line and reason, as CSV."""
+    job = queries.import_for(request.actor, pk)
+    response = StreamingHttpResponse(csv_lines(queries.refused_lines(job)), content_type=CONTENT_TYPES["csv"])
+    response["Content-Disposition"] = f'attachment; filename="refused-{job.pk}.csv"'
+    return response
+
+
+@permission_required("exports.run")
+def export_list(request: HttpRequest) -> HttpResponse:
+    """Exports, newest first; they are asked for where the list is that they hold."""
+    page = Paginator(queries.exports_of(request.actor), 50).get_page(request.GET.get("page"))
+    return render_page(request, "imports/exports.html", {"page": page})
+
+
+@require_POST
+@permission_required("exports.run")
+def export_create(request: HttpRequest) -> HttpResponse:
+    """Ask for a file with exactly what the list shows: its query string comes in the form."""
+    filters = {name: request.GET.getlist(name) for name in request.GET}
+    exports.request_export(
+        actor=request.actor,
+        kind=request.POST.get("kind", ""),
+        format=request.POST.get("format", ""),
+        filters=filters,
+    )
+    messages.success(request, _("Your export is being written. It appears below."))
+    return see_other(request, org_url(request.organization, "imports:exports"))
+
+
+@permission_required("exports.run")
+def export_file(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The written file, to those who may see what is in it."""
+    job = queries.export_for(request.actor, pk)
+    request.actor.require(export_kinds()[job.kind].permission)
+    if job.state != ExportJob.State.DONE or not exports.file_of(job).exists():
+        raise Http404
+    name = f"{job.kind}-{job.created_at:%Y-%m-%d}.{job.format}"
+    return FileResponse(
+        exports.file_of(job).open("rb"), as_attachment=True, filename=name, content_type=CONTENT_TYPES[job.format]
+    )

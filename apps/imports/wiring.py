@@ -1,0 +1,30 @@
+"""What this app adds to the registries of the shell."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from cxm.web.navigation import NavItem, register_nav
+from cxm.web.palette import register_command
+
+register_nav(
+    NavItem(
+        group="measure",
+        label=_("Imports"),
+        icon="file-import",
+        url_name="imports:list",
+        permission="imports.run",
+        order=80,
+    )
+)
+register_nav(
+    NavItem(
+        group="measure",
+        label=_("Exports"),
+        icon="file-export",
+        url_name="imports:exports",
+        permission="exports.run",
+        order=90,
+    )
+)
+register_command(label=_("Import a file"), icon="file-import", url_name="imports:create", permission="imports.run")

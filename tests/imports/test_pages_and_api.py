@@ -1,0 +1,195 @@
+"""Imports and exports as a person and a program use them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.customers.models import Customer
+from apps.imports.exports import run_export
+from apps.imports.models import ExportJob, ImportJob
+from apps.imports.services import run_import
+from apps.organizations.models import Organization
+from apps.surveys.models import Response, Survey
+from cxm.scope import tenant
+from tests.factories import a_member, an_api_client, an_organization, make, signed_in
+
+
+def upload(text: str = "score,text\n9,good\nx,bad\n") -> SimpleUploadedFile:
+    return SimpleUploadedFile("answers.csv", text.encode())
+
+
+def test_a_manager_imports_a_file_into_a_new_survey_and_fetches_what_was_refused(acme: Organization) -> None:
+    browser = signed_in(a_member(acme, "manager"))
+    base = f"/o/{acme.slug}/imports/"
+    assert "No imports yet" in browser.get(base).content.decode()
+    answer = browser.post(
+        f"{base}new/", {"kind": "responses", "survey": "new-nps", "survey_name": "Past answers", "file": upload()}
+    )
+    assert answer.status_code == 302, answer.content.decode()[:2000]
+    page = browser.get(answer.url).content.decode()
+    assert "Which column is what?" in page and "good" in page
+    answer = browser.post(answer.url, {"map.score": "score", "map.comment": "text"})
+    assert answer.status_code == 302
+    job = ImportJob.objects.get()
+    run_import(job.pk)
+    page = browser.get(answer.url).content.decode()
+    assert "1 row taken" in page and "1 row refused" in page and 'hx-trigger="every 1s"' not in page
+    refused = b"".join(browser.get(f"{answer.url}refused/").streaming_content).decode()
+    assert refused.splitlines()[0] == "line,reason,score,text" and "x,bad" in refused
+    assert Response.objects.get().comment == "good"
+    assert Survey.objects.get().name == "Past answers"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"survey": "new-nps", "survey_name": ""}, "name"),
+        ({"survey": ""}, "survey"),
+        ({"kind": "spells"}, "spells"),
+    ],
+)
+def test_a_form_that_is_incomplete_says_what_is_missing(acme: Organization, fields: dict[str, str], words: str) -> None:
+    browser = signed_in(a_member(acme, "manager"))
+    answer = browser.post(
+        f"/o/{acme.slug}/imports/new/", {"kind": "responses", "survey_name": "x", "file": upload(), **fields}
+    )
+    assert answer.status_code == 422 and words in answer.content.decode()
+    assert not ImportJob.objects.exists() and not Survey.objects.exists()
+
+
+def test_a_refused_file_leaves_no_new_survey_behind(acme: Organization) -> None:
+    browser = signed_in(a_member(acme, "manager"))
+    answer = browser.post(
+        f"/o/{acme.slug}/imports/new/",
+        {"kind": "responses", "survey": "new-nps", "survey_name": "x", "file": upload("")},
+    )
+    assert answer.status_code == 422 and "empty" in answer.content.decode()
+    assert not Survey.objects.exists()
+
+
+def test_a_mapping_that_does_not_fit_stays_on_the_page_with_its_error(acme: Organization, survey: Survey) -> None:
+    browser = signed_in(a_member(acme, "manager"))
+    sent = {"kind": "responses", "survey": str(survey.pk), "file": upload("when,score\n03/04/2026,9\n")}
+    answer = browser.post(f"/o/{acme.slug}/imports/new/", sent)
+    page = browser.post(answer.url, {"map.score": "score", "map.occurred_at": "when"})
+    assert page.status_code == 422 and "several ways" in page.content.decode()
+
+
+def test_lists_cost_the_same_for_one_row_and_for_three(acme: Organization) -> None:
+    browser = signed_in(a_member(acme, "manager"))
+    for path, model in (("imports", ImportJob), ("exports", ExportJob)):
+        counts = []
+        for more in (1, 2):
+            for _row in range(more):
+                make(model)
+            with CaptureQueriesContext(connection) as queries:
+                assert browser.get(f"/o/{acme.slug}/{path}/").status_code == 200
+            counts.append(len(queries))
+        assert counts[0] == counts[1], path
+
+
+def test_a_program_imports_and_watches(acme: Organization, survey: Survey) -> None:
+    client = an_api_client(acme)
+    sent = {
+        "kind": "responses",
+        "survey": str(survey.pk),
+        "mapping": json.dumps({"score": "score", "comment": "text"}),
+        "file": upload(),
+    }
+    answer = client.post("/api/v1/imports/", sent, format="multipart")
+    assert answer.status_code == 202, answer.content
+    body = answer.json()
+    assert (body["state"], body["percent"], body["accepted"]) == ("queued", 0, 0)
+    run_import(ImportJob.objects.get().pk)
+    body = client.get(f"/api/v1/imports/{body['id']}/").json()
+    assert {key: body[key] for key in ("state", "percent", "rows", "accepted", "refused")} == {
+        "state": "done", "percent": 100, "rows": 2, "accepted": 1, "refused": 1,
+    }  # fmt: skip
+    refused = client.get(body["refused_file"])
+    assert b"x,bad" in b"".join(refused.streaming_content)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"file": None}, "file"),
+        ({"kind": "interactions"}, "kind"),
+        ({"mapping": "{"}, "mapping"),
+        ({"mapping": "[" * 100_000}, "mapping"),
+        ({"mapping": '{"score": "Nope"}'}, "mapping.score"),
+        ({"survey": "018f0000-0000-7000-8000-000000000000"}, "survey"),
+        ({"survey": "nonsense"}, "survey"),
+        ({"survey": None}, "survey"),
+    ],
+)
+def test_a_wrong_request_names_the_field(
+    acme: Organization, survey: Survey, change: dict[str, object], field: str
+) -> None:
+    sent = {"kind": "responses", "survey": str(survey.pk), "mapping": '{"score": "score"}', "file": upload(), **change}
+    sent = {name: value for name, value in sent.items() if value is not None}
+    answer = an_api_client(acme).post("/api/v1/imports/", sent, format="multipart")
+    assert answer.status_code == 400, answer.content
+    assert answer["Content-Type"] == "application/problem+json"
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert not ImportJob.objects.exists()
+
+
+def test_another_organisations_survey_and_job_do_not_exist(acme: Organization, survey: Survey) -> None:
+    job = make(ImportJob)
+    other = an_organization("Other")
+    client = an_api_client(other)
+    for path in (f"imports/{job.pk}/", f"imports/{job.pk}/refused/"):
+        assert client.get(f"/api/v1/{path}").status_code == 404
+    assert client.post(f"/api/v1/imports/{job.pk}/stop/").status_code == 404
+    sent = {"kind": "responses", "survey": str(survey.pk), "mapping": '{"score": "score"}', "file": upload()}
+    answer = client.post("/api/v1/imports/", sent, format="multipart")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "unknown")
+
+
+def test_an_export_holds_what_the_filter_shows_and_no_live_formula(acme: Organization) -> None:
+    for number, name in ((1, "=HYPERLINK('x')"), (2, "Bob"), (3, "Cleo")):
+        Customer.objects.create(external_id=str(number), name=name, stage="prospect" if number == 3 else "customer")
+    with tenant(an_organization("Other")):
+        Customer.objects.create(external_id="9", name="Somebody else's")
+    client = an_api_client(acme)
+    answer = client.post(
+        "/api/v1/exports/", {"kind": "customers", "format": "csv", "filters": {"stage": ["customer"]}}, format="json"
+    )
+    assert answer.status_code == 202, answer.content
+    run_export(ExportJob.objects.get().pk)
+    body = client.get(f"/api/v1/exports/{answer.json()['id']}/").json()
+    assert (body["state"], body["percent"], body["rows"]) == ("done", 100, 2)
+    text = b"".join(client.get(body["file"]).streaming_content).decode("utf-8-sig")
+    assert "'=HYPERLINK" in text and "Bob" in text and "Cleo" not in text and "else" not in text
+
+
+@pytest.mark.parametrize(("format", "magic"), [("xlsx", b"PK"), ("json", b"[")])
+def test_the_other_formats_are_written_too(acme: Organization, format: str, magic: bytes) -> None:
+    Customer.objects.create(external_id="1", name="=1+1")
+    client = an_api_client(acme)
+    client.post("/api/v1/exports/", {"kind": "customers", "format": format}, format="json")
+    job = ExportJob.objects.get()
+    run_export(job.pk)
+    content = b"".join(client.get(f"/api/v1/exports/{job.pk}/file/").streaming_content)
+    assert content.startswith(magic)
+    if format == "json":
+        assert json.loads(content)[0]["name"] == "=1+1"
+
+
+def test_exports_refuse_what_they_do_not_know(acme: Organization) -> None:
+    client = an_api_client(acme)
+    for body, field in (
+        ({"kind": "secrets", "format": "csv"}, "kind"),
+        ({"kind": "customers", "format": "exe"}, "format"),
+        ({"kind": "customers", "format": "csv", "filters": {"stage": ["emperor"]}}, "filters.stage"),
+        ({"kind": "customers", "format": "csv", "filters": "all"}, "filters"),
+        ({"kind": "customers", "format": "csv", "filters": {"q": {"deep": 1}}}, "filters.q"),
+    ):
+        answer = client.post("/api/v1/exports/", body, format="json")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field), body
+    assert not ExportJob.objects.exists()
