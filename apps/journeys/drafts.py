@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from django.db.models import F
 
 from apps.journeys.content import MapContent, StageContent, StepContent, iter_steps, key_paths, lane_key
 from apps.journeys.models import Card, Journey, Stage, Step, StepTouchpoint
@@ -27,44 +30,72 @@ class Draft:
 
 def read_draft(journey: Journey) -> Draft:
     """The draft of a map. Four queries, whatever its size."""
-    stages = list(Stage.objects.filter(journey=journey).order_by("position", "id"))
-    steps = list(Step.objects.filter(stage__journey=journey).order_by("position", "id"))
-    placed = list(
-        StepTouchpoint.objects.filter(step__stage__journey=journey)
+    return read_drafts([journey])[journey.pk]
+
+
+def read_drafts(journeys: Collection[Journey]) -> dict[UUID, Draft]:
+    """The drafts of several maps by id. Four queries, however many."""
+    ids = [journey.pk for journey in journeys]
+    stages = Stage.objects.filter(journey__in=ids).order_by("position", "id")
+    steps = Step.objects.filter(stage__journey__in=ids).order_by("position", "id")
+    cards = Card.objects.filter(step__stage__journey__in=ids).order_by("position", "id")
+    places = (
+        StepTouchpoint.objects.filter(step__stage__journey__in=ids)
         .order_by("position", "id")
-        .values_list("id", "step_id", "touchpoint__key", "version")
+        .annotate(key=F("touchpoint__key"))
     )
-    cards = list(Card.objects.filter(step__stage__journey=journey).order_by("position", "id"))
-    keys: dict[UUID, list[str]] = {}
-    for _place, step_id, key, _version in placed:
-        keys.setdefault(step_id, []).append(key)
-    notes: dict[UUID, list[Any]] = {}
-    for card in cards:
-        notes.setdefault(card.step_id, []).append(
-            {"id": str(card.pk), "lane": card.lane, "text": card.text, "evidence": card.evidence}
-        )
-    columns: dict[UUID, list[StepContent]] = {}
-    for step in steps:
-        columns.setdefault(step.stage_id, []).append(
-            {
-                "id": str(step.pk),
-                "name": step.name,
-                "belief": step.belief,
-                "touchpoints": keys.get(step.pk, []),
-                "cards": notes.get(step.pk, []),
-            }
-        )
+    stages_of, steps_of = _grouped(stages, "journey_id"), _grouped(steps, "stage_id")
+    cards_of, places_of = _grouped(cards, "step_id"), _grouped(places, "step_id")
+    return {journey.pk: _draft(journey, stages_of[journey.pk], steps_of, cards_of, places_of) for journey in journeys}
+
+
+def _grouped(rows: Iterable[Any], column: str) -> defaultdict[UUID, list[Any]]:
+    found: defaultdict[UUID, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[getattr(row, column)].append(row)
+    return found
+
+
+def _draft(
+    journey: Journey,
+    stages: list[Stage],
+    steps_of: Mapping[UUID, list[Step]],
+    cards_of: Mapping[UUID, list[Card]],
+    places_of: Mapping[UUID, list[Any]],
+) -> Draft:
+    versions: dict[str, int] = {}
+    places: dict[tuple[str, str], str] = {}
+
+    def step_content(step: Step) -> StepContent:
+        for row in (step, *cards_of[step.pk], *places_of[step.pk]):
+            versions[str(row.pk)] = row.version
+        places.update({(str(step.pk), place.key): str(place.pk) for place in places_of[step.pk]})
+        return {
+            "id": str(step.pk),
+            "name": step.name,
+            "belief": step.belief,
+            "touchpoints": [place.key for place in places_of[step.pk]],
+            "cards": [
+                {"id": str(card.pk), "lane": card.lane, "text": card.text, "evidence": card.evidence}
+                for card in cards_of[step.pk]
+            ],
+        }
+
+    versions |= {str(stage.pk): stage.version for stage in stages}
     content: MapContent = {
         "name": journey.name,
         "persona": str(journey.persona_id) if journey.persona_id else None,
         "metric": journey.metric,
         "stages": [
-            {"id": str(s.pk), "name": s.name, "duration": s.duration, "steps": columns.get(s.pk, [])} for s in stages
+            {
+                "id": str(stage.pk),
+                "name": stage.name,
+                "duration": stage.duration,
+                "steps": [step_content(step) for step in steps_of[stage.pk]],
+            }
+            for stage in stages
         ],
     }
-    versions = {str(row.pk): row.version for row in (*stages, *steps, *cards)}
-    versions |= {str(place): version for place, _step, _key, version in placed}
-    places = {(str(step), key): str(place) for place, step, key, _version in placed}
     return Draft(content, versions, places)
 
 

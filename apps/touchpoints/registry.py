@@ -6,11 +6,13 @@ source is asked for many touchpoints at once, so that a list costs the same numb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
+
+from django.http import QueryDict
 
 from cxm.actor import Actor
 
@@ -32,11 +34,17 @@ class UseSource(Protocol):
 
 
 class FigureSource(Protocol):
-    """Counts by touchpoint id in a period (first and last day, None = open); ids without any may be missing."""
+    """Counts by touchpoint id from `start` until before `end` (None = open); ids without any may be missing."""
 
     def __call__(
-        self, *, touchpoint_ids: Collection[UUID], start: date | None, end: date | None
+        self, *, touchpoint_ids: Collection[UUID], start: datetime | None, end: datetime | None
     ) -> Mapping[UUID, int]: ...
+
+
+class ScoreSource(Protocol):
+    """Metrics by touchpoint id and name (nps, csat, ces) over what the filters of a query string name."""
+
+    def __call__(self, *, actor: Actor, organization: Any, params: QueryDict) -> Mapping[UUID, Mapping[str, Any]]: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class UseKind:
 
 USES: dict[str, UseKind] = {}
 FIGURES: dict[str, FigureSource] = {}
-_scores: list[Callable[..., Mapping[UUID, Mapping[str, Any]]]] = []
+_scores: list[ScoreSource] = []
 
 
 def register_uses(name: str, *, title: Any, permission: str, source: UseSource, keeps: bool = False) -> None:
@@ -65,8 +73,8 @@ def register_figure(name: str, source: FigureSource) -> None:
     FIGURES[name] = source
 
 
-def register_scores(source: Callable[..., Mapping[UUID, Mapping[str, Any]]]) -> None:
-    """Say who measures: `source(actor=, touchpoints=, start=, end=) -> {id: {"nps": Metric | None, ...}}`."""
+def register_scores(source: ScoreSource) -> None:
+    """Say who measures."""
     _scores[:] = [source]
 
 
@@ -80,17 +88,15 @@ def uses_of(actor: Actor, touchpoint_ids: Collection[UUID]) -> dict[str, Mapping
 
 
 def figure(
-    name: str, touchpoint_ids: Collection[UUID], start: date | None = None, end: date | None = None
+    name: str, touchpoint_ids: Collection[UUID], start: datetime | None = None, end: datetime | None = None
 ) -> Mapping[UUID, int]:
     """A registered count; nothing for a name that nobody has registered."""
     source = FIGURES.get(name)
     return source(touchpoint_ids=touchpoint_ids, start=start, end=end) if source else {}
 
 
-def scores_of(
-    actor: Actor, touchpoints: Collection[Any], start: date | None, end: date | None
-) -> Mapping[UUID, Mapping[str, Any]]:
-    """Metrics by touchpoint id and name, {} when nobody measures or the actor may not see metrics."""
+def scores_of(*, actor: Actor, organization: Any, params: QueryDict) -> Mapping[UUID, Mapping[str, Any]]:
+    """Metrics by touchpoint id and name; {} when nobody measures or the actor may not see metrics."""
     if not _scores or not actor.can("metrics.view"):
         return {}
-    return _scores[0](actor=actor, touchpoints=touchpoints, start=start, end=end)
+    return _scores[0](actor=actor, organization=organization, params=params)

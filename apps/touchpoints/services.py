@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -10,11 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
+from apps.organizations.models import Unit
 from apps.outbox.services import emit
 from apps.touchpoints import registry, rules
 from apps.touchpoints.models import Channel, Touchpoint
 from cxm.actor import Actor
-from cxm.errors import Conflict, DomainError
+from cxm.errors import Conflict, DomainError, DomainErrors, FieldError
+from cxm.ids import parse_uuid
 
 FIELDS = ("name", "channel", "description", "event_match", "owner_unit", "target")
 
@@ -33,10 +36,11 @@ def create_touchpoint(
 ) -> Touchpoint:
     """Add a touchpoint to the library.
 
-    Without a key one is made of the name. Raises DomainError naming the field, Conflict when the key is taken.
+    Without a key one is made of the name. `owner_unit` is a Unit, its id, or None. Raises DomainErrors naming each
+    wrong field, Conflict when the key is taken.
     Emits touchpoints.touchpoint_created.
     """
-    actor.require("touchpoints.edit", owner_unit.pk if owner_unit else None)
+    actor.require("touchpoints.edit")
     values = _clean(
         name=name,
         channel=channel,
@@ -45,6 +49,8 @@ def create_touchpoint(
         owner_unit=owner_unit,
         target=target,
     )
+    if values["owner_unit"]:
+        actor.require("touchpoints.edit", values["owner_unit"].pk)
     wanted = rules.clean_key(key)
     touchpoint = Touchpoint(key=wanted or _free_key(values["name"]), **values)
     try:
@@ -67,10 +73,9 @@ def update_touchpoint(*, actor: Actor, touchpoint: Touchpoint, **changes: Any) -
     if "key" in changes and rules.clean_key(changes.pop("key")) not in ("", touchpoint.key):
         message = _("The key of a touchpoint cannot change: maps and other systems refer to it.")
         raise DomainError(message, field="key", code="immutable")
-    owner = changes.get("owner_unit")
-    if owner is not None:
-        actor.require("touchpoints.edit", owner.pk)
     values = _clean(**changes)
+    if values.get("owner_unit"):
+        actor.require("touchpoints.edit", values["owner_unit"].pk)
     changed = [field for field, value in values.items() if getattr(touchpoint, field) != value]
     if changed:
         for field in changed:
@@ -137,26 +142,54 @@ def _lock(actor: Actor, touchpoint: Touchpoint) -> Touchpoint:
 
 
 def _clean(**given: Any) -> dict[str, Any]:
-    """The given fields, checked; what was not given is not in the answer."""
+    """The given fields, checked together, so that one answer names all that is wrong."""
     values: dict[str, Any] = {}
-    if "name" in given:
-        values["name"] = rules.clean_text(given["name"], field="name", limit=rules.NAME_LENGTH, required=True)
-    if "channel" in given:
-        channel = given["channel"] or Channel.OTHER.value
-        if channel not in Channel.values:
-            message = _("Must be one of: %(channels)s.") % {"channels": ", ".join(Channel.values)}
-            raise DomainError(message, field="channel", code="choice")
-        values["channel"] = channel
-    if "description" in given:
-        limit = rules.DESCRIPTION_LENGTH
-        values["description"] = rules.clean_text(given["description"], field="description", limit=limit)
-    if "event_match" in given:
-        values["event_match"] = rules.clean_event_match(given["event_match"])
-    if "target" in given:
-        values["target"] = rules.clean_target(given["target"])
-    if "owner_unit" in given:
-        values["owner_unit"] = given["owner_unit"]
+    errors: list[FieldError] = []
+    for field, value in given.items():
+        try:
+            values[field] = _READERS[field](value)
+        except DomainError as error:
+            errors += error.errors
+    if errors:
+        raise DomainErrors(errors)
     return values
+
+
+def _read_name(value: object) -> str:
+    return rules.clean_text(value, field="name", limit=rules.NAME_LENGTH, required=True)
+
+
+def _read_description(value: object) -> str:
+    return rules.clean_text(value, field="description", limit=rules.DESCRIPTION_LENGTH)
+
+
+def _read_channel(value: object) -> str:
+    channel = value or Channel.OTHER.value
+    if channel not in Channel.values:
+        message = _("Must be one of: %(channels)s.") % {"channels": ", ".join(Channel.values)}
+        raise DomainError(message, field="channel", code="choice")
+    return str(channel)
+
+
+def _read_owner_unit(value: object) -> Unit | None:
+    """A unit of this organisation by itself or its id."""
+    if value is None or value == "" or isinstance(value, Unit):
+        return value or None
+    identifier = parse_uuid(value)
+    unit = Unit.objects.filter(pk=identifier).first() if identifier else None
+    if unit is None:
+        raise DomainError(_("There is no unit with this id."), field="owner_unit", code="not_found")
+    return unit
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "name": _read_name,
+    "channel": _read_channel,
+    "description": _read_description,
+    "event_match": rules.clean_event_match,
+    "owner_unit": _read_owner_unit,
+    "target": rules.clean_target,
+}
 
 
 def _free_key(name: str) -> str:

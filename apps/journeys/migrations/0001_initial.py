@@ -9,139 +9,237 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0002_membership_walls'),
-        ('personas', '0001_initial'),
-        ('touchpoints', '0001_initial'),
+        ("organizations", "0002_membership_walls"),
+        ("personas", "0001_initial"),
+        ("touchpoints", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Journey',
+            name="Journey",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('metric', models.CharField(choices=[('nps', 'NPS'), ('csat', 'CSAT'), ('ces', 'CES')], default='nps', max_length=4)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('published_version', models.PositiveIntegerField(blank=True, null=True)),
-                ('published_revision', models.PositiveIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('persona', cxm.fields.TenantForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='personas.persona')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "metric",
+                    models.CharField(
+                        choices=[("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES")], default="nps", max_length=4
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("published_version", models.PositiveIntegerField(blank=True, null=True)),
+                ("published_revision", models.PositiveIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "persona",
+                    cxm.fields.TenantForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="personas.persona",
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='JourneyVersion',
+            name="JourneyVersion",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('content', models.JSONField()),
-                ('touchpoint_ids', models.JSONField(default=dict)),
-                ('purpose', models.CharField(max_length=400)),
-                ('published_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('in_force_from', models.DateTimeField(null=True)),
-                ('in_force_to', models.DateTimeField(null=True)),
-                ('journey', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='journeys.journey')),
-                ('published_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("number", models.PositiveIntegerField()),
+                ("content", models.JSONField()),
+                ("touchpoint_ids", models.JSONField(default=dict)),
+                ("purpose", models.CharField(max_length=400)),
+                ("published_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("in_force_from", models.DateTimeField(null=True)),
+                ("in_force_to", models.DateTimeField(null=True)),
+                (
+                    "journey",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="journeys.journey"
+                    ),
+                ),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MapEdit',
+            name="MapEdit",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('actor_id', models.UUIDField(null=True)),
-                ('change', models.JSONField()),
-                ('undone', models.BooleanField(default=False)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('journey', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='edits', to='journeys.journey')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("actor_id", models.UUIDField(null=True)),
+                ("change", models.JSONField()),
+                ("undone", models.BooleanField(default=False)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "journey",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="edits", to="journeys.journey"
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Stage',
+            name="Stage",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('duration', models.CharField(blank=True, max_length=60)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('journey', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stages', to='journeys.journey')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                ("duration", models.CharField(blank=True, max_length=60)),
+                ("position", models.PositiveSmallIntegerField()),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "journey",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="stages", to="journeys.journey"
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Step',
+            name="Step",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('belief', models.FloatField(blank=True, null=True)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('stage', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='journeys.stage')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                ("belief", models.FloatField(blank=True, null=True)),
+                ("position", models.PositiveSmallIntegerField()),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "stage",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="journeys.stage"
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Card',
+            name="Card",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('lane', models.CharField(max_length=40)),
-                ('text', models.CharField(max_length=1000)),
-                ('evidence', models.CharField(choices=[('assumption', 'Assumption'), ('some', 'Some data'), ('measured', 'Measured')], default='assumption', max_length=10)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('step', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='cards', to='journeys.step')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("lane", models.CharField(max_length=40)),
+                ("text", models.CharField(max_length=1000)),
+                (
+                    "evidence",
+                    models.CharField(
+                        choices=[("assumption", "Assumption"), ("some", "Some data"), ("measured", "Measured")],
+                        default="assumption",
+                        max_length=10,
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
+                (
+                    "step",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="cards", to="journeys.step"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StepTouchpoint',
+            name="StepTouchpoint",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('step', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='placements', to='journeys.step')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('touchpoint', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='touchpoints.touchpoint')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("position", models.PositiveSmallIntegerField()),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "step",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="placements", to="journeys.step"
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
+                (
+                    "touchpoint",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="touchpoints.touchpoint"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='journey',
-            index=models.Index(fields=['tenant', '-updated_at', '-id'], name='journey_recent'),
+            model_name="journey",
+            index=models.Index(fields=["tenant", "-updated_at", "-id"], name="journey_recent"),
         ),
         migrations.AddConstraint(
-            model_name='journeyversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'journey', 'number'), name='journey_version_number'),
+            model_name="journeyversion",
+            constraint=models.UniqueConstraint(fields=("tenant", "journey", "number"), name="journey_version_number"),
         ),
         migrations.AddIndex(
-            model_name='mapedit',
-            index=models.Index(fields=['tenant', 'journey', 'actor_id', '-id'], name='map_edit_stack'),
+            model_name="mapedit",
+            index=models.Index(fields=["tenant", "journey", "actor_id", "-id"], name="map_edit_stack"),
         ),
         migrations.AddIndex(
-            model_name='stage',
-            index=models.Index(fields=['tenant', 'journey', 'position'], name='stage_order'),
+            model_name="stage",
+            index=models.Index(fields=["tenant", "journey", "position"], name="stage_order"),
         ),
         migrations.AddIndex(
-            model_name='step',
-            index=models.Index(fields=['tenant', 'stage', 'position'], name='step_order'),
+            model_name="step",
+            index=models.Index(fields=["tenant", "stage", "position"], name="step_order"),
         ),
         migrations.AddIndex(
-            model_name='card',
-            index=models.Index(fields=['tenant', 'step', 'position'], name='card_order'),
+            model_name="card",
+            index=models.Index(fields=["tenant", "step", "position"], name="card_order"),
         ),
         migrations.AddIndex(
-            model_name='steptouchpoint',
-            index=models.Index(fields=['tenant', 'touchpoint'], name='placement_touchpoint'),
+            model_name="steptouchpoint",
+            index=models.Index(fields=["tenant", "touchpoint"], name="placement_touchpoint"),
         ),
         migrations.AddConstraint(
-            model_name='steptouchpoint',
-            constraint=models.UniqueConstraint(fields=('tenant', 'step', 'touchpoint'), name='placement_once'),
+            model_name="steptouchpoint",
+            constraint=models.UniqueConstraint(fields=("tenant", "step", "touchpoint"), name="placement_once"),
         ),
     ]

@@ -9,57 +9,100 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0001_initial'),
+        ("organizations", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Persona',
+            name="Persona",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('tagline', models.CharField(blank=True, max_length=200)),
-                ('kind', models.CharField(choices=[('persona', 'Persona'), ('anti', 'Anti-persona')], default='persona', max_length=7)),
-                ('evidence_level', models.CharField(choices=[('proto', 'Proto: our assumption'), ('research', 'Backed by research')], default='proto', max_length=8)),
-                ('portrait', models.CharField(blank=True, max_length=200)),
-                ('quote', models.CharField(blank=True, max_length=400)),
-                ('fields', models.JSONField(default=dict)),
-                ('review_date', models.DateField(blank=True, null=True)),
-                ('segment_id', models.UUIDField(blank=True, null=True)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('published_version', models.PositiveIntegerField(blank=True, null=True)),
-                ('published_revision', models.PositiveIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                ("tagline", models.CharField(blank=True, max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("persona", "Persona"), ("anti", "Anti-persona")], default="persona", max_length=7
+                    ),
+                ),
+                (
+                    "evidence_level",
+                    models.CharField(
+                        choices=[("proto", "Proto: our assumption"), ("research", "Backed by research")],
+                        default="proto",
+                        max_length=8,
+                    ),
+                ),
+                ("portrait", models.CharField(blank=True, max_length=200)),
+                ("quote", models.CharField(blank=True, max_length=400)),
+                ("fields", models.JSONField(default=dict)),
+                ("review_date", models.DateField(blank=True, null=True)),
+                ("segment_id", models.UUIDField(blank=True, null=True)),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("published_version", models.PositiveIntegerField(blank=True, null=True)),
+                ("published_revision", models.PositiveIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PersonaVersion',
+            name="PersonaVersion",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('content', models.JSONField()),
-                ('purpose', models.CharField(max_length=400)),
-                ('published_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('persona', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='personas.persona')),
-                ('published_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("number", models.PositiveIntegerField()),
+                ("content", models.JSONField()),
+                ("purpose", models.CharField(max_length=400)),
+                ("published_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "persona",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="personas.persona"
+                    ),
+                ),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='persona',
-            index=models.Index(fields=['tenant', 'name'], name='persona_name'),
+            model_name="persona",
+            index=models.Index(fields=["tenant", "name"], name="persona_name"),
         ),
         migrations.AddConstraint(
-            model_name='personaversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'persona', 'number'), name='persona_version_number'),
+            model_name="personaversion",
+            constraint=models.UniqueConstraint(fields=("tenant", "persona", "number"), name="persona_version_number"),
         ),
     ]

@@ -8,33 +8,68 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0001_initial'),
+        ("organizations", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Touchpoint',
+            name="Touchpoint",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=64)),
-                ('name', models.CharField(max_length=120)),
-                ('channel', models.CharField(choices=[('web', 'Web'), ('app', 'App'), ('email', 'E-mail'), ('phone', 'Phone'), ('sms', 'SMS'), ('chat', 'Chat'), ('social', 'Social media'), ('in_person', 'In person'), ('mail', 'Letter'), ('kiosk', 'Kiosk'), ('qr', 'QR code'), ('widget', 'Widget'), ('api', 'API'), ('other', 'Other')], default='other', max_length=10)),
-                ('description', models.TextField(blank=True)),
-                ('event_match', models.JSONField(blank=True, null=True)),
-                ('target', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('owner_unit', cxm.fields.TenantForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='organizations.unit')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("key", models.CharField(max_length=64)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("web", "Web"),
+                            ("app", "App"),
+                            ("email", "E-mail"),
+                            ("phone", "Phone"),
+                            ("sms", "SMS"),
+                            ("chat", "Chat"),
+                            ("social", "Social media"),
+                            ("in_person", "In person"),
+                            ("mail", "Letter"),
+                            ("kiosk", "Kiosk"),
+                            ("qr", "QR code"),
+                            ("widget", "Widget"),
+                            ("api", "API"),
+                            ("other", "Other"),
+                        ],
+                        default="other",
+                        max_length=10,
+                    ),
+                ),
+                ("description", models.TextField(blank=True)),
+                ("event_match", models.JSONField(blank=True, null=True)),
+                ("target", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "owner_unit",
+                    cxm.fields.TenantForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="organizations.unit",
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'name'], name='touchpoint_name')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'key'), name='touchpoint_key')],
+                "indexes": [models.Index(fields=["tenant", "name"], name="touchpoint_name")],
+                "constraints": [models.UniqueConstraint(fields=("tenant", "key"), name="touchpoint_key")],
             },
         ),
     ]

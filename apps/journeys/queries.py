@@ -1,0 +1,232 @@
+"""Reading journey maps: drafts and versions in one shape, with the scores that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import QueryDict
+from django.utils.timezone import make_aware
+
+from apps.journeys.content import Difference, MapContent, changed_touchpoints, differences, touchpoint_keys
+from apps.journeys.drafts import read_draft
+from apps.journeys.models import Journey, JourneyVersion, Stage, Step, StepTouchpoint
+from apps.metrics.filters import read_selection
+from apps.metrics.queries import METRICS, touchpoint_readings
+from apps.metrics.selection import Selection
+from apps.metrics.statistics import Metric
+from apps.touchpoints import registry
+from apps.touchpoints.models import Touchpoint
+from cxm.actor import Actor
+from cxm.errors import NotFound
+
+WINDOW = ("from", "to")
+
+
+@dataclass(frozen=True)
+class MapView:
+    """A map as a page or the API shows it: a draft (with the rows' versions) or a published version."""
+
+    journey: Journey
+    content: MapContent
+    touchpoints: Mapping[str, Touchpoint]
+    number: int | None = None
+    versions: Mapping[str, int] = field(default_factory=dict, repr=False)
+    places: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class TouchpointScore:
+    """What a map shows of one touchpoint. `volume` counts matched interactions."""
+
+    touchpoint: Touchpoint
+    metrics: Mapping[str, Metric | None]
+    volume: int
+    open_cases: int
+
+
+@dataclass(frozen=True)
+class MapScores:
+    """The scores of a map's touchpoints in map order; `version` None when nothing was published."""
+
+    version: int | None
+    touchpoints: list[TouchpointScore]
+
+
+@dataclass(frozen=True)
+class VersionInHistory:
+    """A version, what it changed against the one before, and which touchpoints' scores start anew with it."""
+
+    version: JourneyVersion
+    differences: list[Difference]
+    changed: list[str]
+
+
+def journeys(actor: Actor) -> QuerySet[Journey]:
+    """The maps an actor may see: who may not edit sees what was published. Counts of stages and touchpoints added."""
+    stages = Stage.objects.filter(journey=OuterRef("pk")).order_by().values("journey").annotate(n=Count("pk"))
+    steps = (
+        Step.objects.filter(stage__journey=OuterRef("pk")).order_by().values("stage__journey").annotate(n=Count("pk"))
+    )
+    placed = (
+        StepTouchpoint.objects.filter(step__stage__journey=OuterRef("pk"))
+        .order_by()
+        .values("step__stage__journey")
+        .annotate(n=Count("touchpoint", distinct=True))
+    )
+    rows = Journey.objects.select_related("persona").annotate(
+        stage_count=Coalesce(Subquery(stages.values("n")), 0),
+        step_count=Coalesce(Subquery(steps.values("n")), 0),
+        touchpoint_count=Coalesce(Subquery(placed.values("n")), 0),
+    )
+    if actor.can("journeys.edit"):
+        return rows
+    return rows.filter(published_version__isnull=False, archived_at=None)
+
+
+def journey_for(actor: Actor, pk: UUID) -> Journey:
+    """One map the actor may see. Raises NotFound. One query."""
+    rows = Journey.objects.select_related("persona")
+    if not actor.can("journeys.edit"):
+        rows = rows.filter(published_version__isnull=False, archived_at=None)
+    journey = rows.filter(pk=pk).first()
+    if journey is None:
+        raise NotFound
+    return journey
+
+
+def draft_view(journey: Journey) -> MapView:
+    """The draft. Five queries, whatever the size of the map."""
+    draft = read_draft(journey)
+    return MapView(journey, draft.content, _library(draft.content), None, draft.versions, draft.places)
+
+
+def version_view(journey: Journey, number: int | None) -> MapView:
+    """A published version. Raises NotFound for a number that was never published. Two queries."""
+    version = JourneyVersion.objects.filter(journey=journey, number=number).first()
+    if version is None:
+        raise NotFound
+    return MapView(journey, version.content, _library(version.content), version.number)
+
+
+def _library(content: MapContent) -> dict[str, Touchpoint]:
+    rows = Touchpoint.objects.filter(key__in=touchpoint_keys(content)).select_related("owner_unit")
+    return {row.key: row for row in rows}
+
+
+def history(journey: Journey) -> list[VersionInHistory]:
+    """Every version with what it changed, newest first. Two queries."""
+    rows = list(JourneyVersion.objects.filter(journey=journey).select_related("published_by").order_by("-number"))
+    keys = {key for row in rows for key in row.touchpoint_ids}
+    names = dict(Touchpoint.objects.filter(key__in=keys).values_list("key", "name"))
+    found = []
+    for row, older in zip(rows, [*rows[1:], None], strict=True):
+        changed = changed_touchpoints(older.content, row.content) if older else frozenset()
+        found.append(
+            VersionInHistory(
+                row,
+                differences(older.content, row.content, lambda key: names.get(key, key)) if older else [],
+                sorted(names.get(key, key) for key in changed),
+            )
+        )
+    return found
+
+
+def unpublished(view: MapView) -> list[Difference]:
+    """What the draft changes against the published version; empty when nothing was published. One query."""
+    published = JourneyVersion.objects.filter(journey=view.journey, number=view.journey.published_version).first()
+    if published is None:
+        return []
+    names = {key: row.name for key, row in view.touchpoints.items()}
+    return differences(published.content, view.content, lambda key: names.get(key, key))
+
+
+def touchpoints_of_journey(actor: Actor, pk: UUID) -> frozenset[UUID]:
+    """Ids of the touchpoints on the published map (the draft's while nothing is published). Raises NotFound."""
+    journey = Journey.objects.filter(pk=pk).first()
+    if journey is None:
+        raise NotFound
+    version = JourneyVersion.objects.filter(journey=journey, number=journey.published_version).first()
+    if version is not None:
+        return frozenset(UUID(pk) for pk in version.touchpoint_ids.values())
+    placed = StepTouchpoint.objects.filter(step__stage__journey=journey)
+    return frozenset(placed.values_list("touchpoint_id", flat=True))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Scores
+
+
+def journey_scores(
+    *, actor: Actor, organization: Any, journey: Journey, params: QueryDict, version: int | None = None
+) -> MapScores:
+    """Scores of the touchpoints of the published map over `from`..`to`, or of a version while it was in force.
+
+    The first version reaches back without limit. An experience belongs to a version by when it was had, not by when
+    it was told. Raises NotFound for a version that was never published, DomainErrors for a period that cannot be read.
+    Five queries.
+    """
+    selection = read_selection(window_of(params), actor=actor, organization=organization)
+    number = version if version is not None else journey.published_version
+    if number is None:
+        return MapScores(None, [])
+    published = JourneyVersion.objects.filter(journey=journey, number=number).first()
+    if published is None:
+        raise NotFound
+    if version is not None:
+        selection = within(selection, published.in_force_from, published.in_force_to)
+    return MapScores(
+        number, scores_on(actor, _library(published.content), selection, touchpoint_keys(published.content))
+    )
+
+
+def scores_on(
+    actor: Actor, touchpoints: Mapping[str, Touchpoint], selection: Selection, keys: list[str]
+) -> list[TouchpointScore]:
+    """Scores of the touchpoints with these keys, in this order. Two queries and one a registered figure."""
+    rows = [touchpoints[key] for key in keys if key in touchpoints]
+    readings = touchpoint_readings(selection)
+    ids = [row.pk for row in rows]
+    start, end = instants(selection)
+    volume = registry.figure("volume", ids, start, end)
+    cases = registry.figure("open_cases", ids, start, end)
+    found = []
+    for row in rows:
+        measured = readings.get(row.pk, {})
+        metrics = {name: measured[name].metric if name in measured else None for name in METRICS}
+        found.append(TouchpointScore(row, metrics, volume.get(row.pk, 0), cases.get(row.pk, 0)))
+    return found
+
+
+def window_of(params: QueryDict) -> QueryDict:
+    """Only the period of a query string: a map's scores take no other filter."""
+    window = QueryDict(mutable=True)
+    for name in WINDOW:
+        if name in params:
+            window[name] = params[name]
+    return window
+
+
+def within(selection: Selection, start: datetime | None, end: datetime | None) -> Selection:
+    """The selection cut to the time a version was in force, start included and end not; None is without limit."""
+    if start is None and end is None:
+        return selection
+    since, until = instants(selection)
+    since = max((moment for moment in (since, start) if moment is not None), default=None)
+    until = min((moment for moment in (until, end) if moment is not None), default=None)
+    return replace(selection, first=None, last=None, since=since, until=until)
+
+
+def instants(selection: Selection) -> tuple[datetime | None, datetime | None]:
+    """The window of a selection as instants, end not included; None is without limit."""
+    since, until = selection.since, selection.until
+    if selection.first is not None:
+        since = make_aware(datetime.combine(selection.first, time.min), selection.zone)
+    if selection.last is not None:
+        until = make_aware(datetime.combine(selection.last + timedelta(days=1), time.min), selection.zone)
+    return since, until

@@ -1,0 +1,70 @@
+"""What this app adds to the shell and to the registries of lower layers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from apps.journeys.models import StepTouchpoint
+from apps.journeys.queries import journeys, touchpoints_of_journey, window_of
+from apps.metrics.filters import read_selection
+from apps.metrics.queries import touchpoint_readings
+from apps.metrics.registry import register_touchpoint_filter
+from apps.touchpoints.registry import Use, register_scores, register_uses
+from cxm.actor import Actor
+from cxm.web.navigation import NavItem, register_nav
+from cxm.web.palette import PaletteItem, register_command, register_searcher
+from cxm.web.urls import org_url
+
+
+def maps_of(*, actor: Actor, touchpoint_ids: Collection[UUID]) -> dict[UUID, list[Use]]:
+    """The maps each touchpoint stands on, by name. One query."""
+    placed = StepTouchpoint.objects.filter(touchpoint_id__in=touchpoint_ids)
+    if not actor.can("journeys.edit"):
+        placed = placed.filter(step__stage__journey__published_version__isnull=False)
+    rows = (
+        placed.order_by("step__stage__journey__name", "step__stage__journey")
+        .values_list("touchpoint_id", "step__stage__journey", "step__stage__journey__name", "step__stage__name")
+        .distinct()
+    )
+    found: dict[UUID, list[Use]] = {}
+    for touchpoint_id, journey_id, journey, stage in rows:
+        found.setdefault(touchpoint_id, []).append(Use(journey, "journeys:detail", journey_id, note=stage))
+    return found
+
+
+def scores_of(*, actor: Actor, organization: Any, params: QueryDict) -> Mapping[UUID, Mapping[str, Any]]:
+    """The scores of every touchpoint over the period of a query string, for the pages of the library. Two queries."""
+    selection = read_selection(window_of(params), actor=actor, organization=organization)
+    return {
+        pk: {name: reading.metric for name, reading in readings.items()}
+        for pk, readings in touchpoint_readings(selection).items()
+    }
+
+
+def search_journeys(actor: Actor, organization: Any, text: str, limit: int) -> list[PaletteItem]:
+    """Maps whose name holds the text. One query."""
+    rows = journeys(actor).filter(name__icontains=text, archived_at=None).order_by("name")[:limit]
+    return [PaletteItem(row.name, org_url(organization, "journeys:detail", pk=row.pk), "route") for row in rows]
+
+
+register_touchpoint_filter("journey", touchpoints_of_journey)
+register_scores(scores_of)
+register_uses("maps", title=_("Journey map"), permission="journeys.view", source=maps_of, keeps=True)
+register_nav(
+    NavItem(
+        group="understand",
+        label=_("Journeys"),
+        icon="route",
+        url_name="journeys:list",
+        permission="journeys.view",
+        order=10,
+        shortcut="j",
+    )
+)
+register_command(label=_("New journey map"), icon="plus", url_name="journeys:create", permission="journeys.edit")
+register_searcher("journeys", permission="journeys.view", search=search_journeys, label=_("Journeys"))

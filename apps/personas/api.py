@@ -1,0 +1,185 @@
+"""`personas/`: who the customer is."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.personas import queries, services
+from apps.personas.content import SECTIONS
+from apps.personas.models import Persona, PersonaVersion
+from cxm.api.routers import ApiRouter
+from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
+from cxm.api.viewsets import TenantViewSet
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string", "maxLength": 300}, "maxItems": 20})
+class SectionField(serializers.JSONField):
+    """A list of short texts; one text with an item on each line is taken too."""
+
+    def get_attribute(self, instance: Persona) -> list[str]:
+        return instance.fields.get(self.field_name, [])
+
+
+class PersonaSerializer(TenantModelSerializer):
+    """A persona's draft."""
+
+    name = serializers.CharField(max_length=1000)
+    tagline = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1000)
+    quote = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1000)
+    kind = serializers.ChoiceField(choices=Persona.Kind.choices, required=False)
+    evidence_level = serializers.ChoiceField(choices=Persona.Evidence.choices, required=False)
+    owner = serializers.UUIDField(source="owner_id", required=False, allow_null=True)
+    segment = serializers.UUIDField(source="segment_id", read_only=True, allow_null=True)
+    version = serializers.IntegerField(source="published_version", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Persona
+        fields = (
+            "id",
+            "name",
+            "tagline",
+            "kind",
+            "evidence_level",
+            "quote",
+            "owner",
+            "review_date",
+            "segment",
+            "version",
+            "revision",
+            "archived_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("id", "revision", "archived_at", "created_at", "updated_at")
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """The sections stand beside the other fields; what they may hold is for the service to say."""
+        sections = {section: SectionField(required=False, allow_null=True) for section in SECTIONS}
+        return {**super().get_fields(), **sections}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """The sent fields under the names the services use."""
+        values: dict[str, Any] = super().to_internal_value(data)
+        if "owner_id" in values:
+            values["owner"] = values.pop("owner_id")
+        return values
+
+
+class PublishSerializer(TenantSerializer):
+    """Why a version is published."""
+
+    purpose = serializers.CharField(max_length=10_000, allow_blank=True)
+
+
+class VersionNumberSerializer(TenantSerializer):
+    """The number of the version just published."""
+
+    version = serializers.IntegerField()
+
+
+class PersonaVersionSerializer(TenantModelSerializer):
+    """A persona as it was published."""
+
+    version = serializers.IntegerField(source="number")
+    published_at = UtcDateTimeField()
+    content = serializers.DictField()
+
+    class Meta:
+        model = PersonaVersion
+        fields = ("version", "purpose", "published_at", "content")
+
+
+class PersonaMetricsSerializer(TenantSerializer):
+    """Size and scores of the people a persona describes; all null while it is bound to no segment."""
+
+    segment = serializers.UUIDField(allow_null=True)
+    size = serializers.IntegerField(allow_null=True)
+    nps = serializers.DictField(allow_null=True)
+    csat = serializers.DictField(allow_null=True)
+    ces = serializers.DictField(allow_null=True)
+
+
+class PersonaFilter(filters.FilterSet):
+    """Archived personas are left out unless asked for."""
+
+    kind = filters.ChoiceFilter(choices=Persona.Kind.choices)
+    evidence_level = filters.ChoiceFilter(choices=Persona.Evidence.choices)
+    archived = filters.BooleanFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = Persona
+        fields = ("kind", "evidence_level", "archived")
+
+    def filter_queryset(self, queryset: QuerySet[Persona]) -> QuerySet[Persona]:
+        rows = super().filter_queryset(queryset)
+        return rows if self.form.cleaned_data.get("archived") is not None else rows.filter(archived_at=None)
+
+
+class PersonaViewSet(TenantViewSet):
+    """Who the customers are, as the organisation describes them."""
+
+    serializer_class = PersonaSerializer
+    filterset_class = PersonaFilter
+    queryset = Persona.objects.none()
+    ordering_fields: ClassVar[dict[str, str]] = {"name": "name", "created_at": "created_at", "updated_at": "updated_at"}
+    ordering = "name"
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "personas.view",
+        "retrieve": "personas.view",
+        "create": "personas.edit",
+        "update": "personas.edit",
+        "partial_update": "personas.edit",
+        "destroy": "personas.edit",
+        "publish": "personas.publish",
+        "versions": "personas.view",
+        "metrics": "personas.view",
+    }
+
+    def get_queryset(self) -> QuerySet[Persona]:
+        return queries.personas() if self.action == "list" else queries.personas().filter(archived_at=None)
+
+    def create_object(self, data: dict[str, Any]) -> Persona:
+        return services.create_persona(actor=self.request.actor, **data)
+
+    def update_object(self, row: Persona, data: dict[str, Any]) -> Persona:
+        return services.update_persona(actor=self.request.actor, persona=row, **data)
+
+    def delete_object(self, row: Persona) -> None:
+        services.delete_persona(actor=self.request.actor, persona=row)
+
+    @extend_schema(request=PublishSerializer, responses={200: VersionNumberSerializer})
+    @action(detail=True, methods=["post"], filterset_class=None)
+    @transaction.atomic
+    def publish(self, request: Request, id: str) -> Response:
+        """Freeze the draft as the next version."""
+        purpose = self.object_body().get("purpose")
+        version = services.publish_persona(actor=request.actor, persona=self.get_object_to_change(), purpose=purpose)
+        return Response({"version": version.number})
+
+    @extend_schema(responses={200: PersonaVersionSerializer(many=True)})
+    @action(detail=True, filterset_class=None)
+    def versions(self, request: Request, id: str) -> Response:
+        """All versions, newest first."""
+        rows = queries.versions(self.get_object())
+        return Response({"results": PersonaVersionSerializer(rows, many=True).data, "next": None})
+
+    @extend_schema(responses={200: PersonaMetricsSerializer})
+    @action(detail=True, filterset_class=None)
+    def metrics(self, request: Request, id: str) -> Response:
+        """Size and scores of the persona's people: null for a persona that is bound to no segment."""
+        persona = self.get_object()
+        return Response({"segment": persona.segment_id, "size": None, "nps": None, "csat": None, "ces": None})
+
+
+def register(router: ApiRouter) -> None:
+    """Add the resource to the API."""
+    router.register("personas", PersonaViewSet, basename="persona")

@@ -1,0 +1,69 @@
+"""Reading personas."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from apps.personas.content import Difference, differences
+from apps.personas.models import Persona, PersonaVersion
+from apps.personas.services import content_of
+from cxm.actor import Actor
+from cxm.errors import NotFound
+
+
+def personas() -> QuerySet[Persona]:
+    """All personas, archived ones too, with the owner in the same query."""
+    return Persona.objects.select_related("owner")
+
+
+def visible(actor: Actor) -> QuerySet[Persona]:
+    """Who may not edit sees what was published."""
+    rows = personas()
+    return rows if actor.can("personas.edit") else rows.filter(published_version__isnull=False, archived_at=None)
+
+
+def persona_for(actor: Actor, pk: UUID) -> Persona:
+    """One persona the actor may see. Raises NotFound."""
+    persona = visible(actor).filter(pk=pk).first()
+    if persona is None:
+        raise NotFound
+    return persona
+
+
+def versions(persona: Persona) -> QuerySet[PersonaVersion]:
+    """All versions, newest first."""
+    return PersonaVersion.objects.filter(persona=persona).select_related("published_by").order_by("-number")
+
+
+def shown_content(actor: Actor, persona: Persona) -> dict[str, Any]:
+    """The draft for those who edit, the published version for everybody else. One query at most."""
+    if actor.can("personas.edit"):
+        return content_of(persona)
+    return version_content(persona, persona.published_version or 0)
+
+
+def version_content(persona: Persona, number: int) -> dict[str, Any]:
+    """The content of one version. Raises NotFound."""
+    version = PersonaVersion.objects.filter(persona=persona, number=number).first()
+    if version is None:
+        raise NotFound
+    return dict(version.content)
+
+
+def history(persona: Persona) -> list[tuple[PersonaVersion, list[Difference]]]:
+    """Every version with what it changed against the one before, newest first. One query."""
+    rows = list(versions(persona))
+    before = [*rows[1:], None]
+    return [
+        (row, differences(older.content, row.content) if older else []) for row, older in zip(rows, before, strict=True)
+    ]
+
+
+def unpublished(persona: Persona) -> list[Difference]:
+    """What the draft changes against the published version; empty when nothing was published. One query."""
+    if persona.published_version is None:
+        return []
+    return differences(version_content(persona, persona.published_version), content_of(persona))
