@@ -102,5 +102,6 @@ def gallery_context() -> dict[str, Any]:
             ("cx-khollow", _("fewer than 30 answers")),
         ],
         "distribution": distribution(bars, id="gallery-distribution", title="Score distribution"),
+        "caption": _("55.5 % promoters − 17.1 % detractors = +38"),
         "now": timezone.now(),
     }

@@ -25,6 +25,7 @@ DATA_DIR = ENV.data_dir
 MEDIA_ROOT = DATA_DIR / "uploads"
 TRUSTED_PROXIES = ENV.trusted_proxies
 METRICS_TOKEN = ENV.metrics_token
+METRICS_DIRECTORY = ENV.metrics_directory
 
 # -- applications -----
 
@@ -108,6 +109,7 @@ TEMPLATES: list[dict[str, Any]] = [
         "DIRS": [ROOT / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["template_partials.templatetags.partials"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",

@@ -110,7 +110,7 @@ document.addEventListener('submit', (event) => {
 function prepare(root) {
   root.querySelectorAll?.('[data-confirm]').forEach(watchTyping);
   root.querySelectorAll?.('.cx-drop').forEach(watchDrop);
-  root.querySelector?.('.cx-summary')?.focus();
+  root.querySelector?.('form:not([data-still]) .cx-summary')?.focus();
 }
 prepare(document);
 document.addEventListener('htmx:after:swap', (event) => prepare(event.detail?.ctx?.target ?? event.target));

@@ -1,6 +1,6 @@
 // Command palette: a dialog around the same search the page /palette/ has. htmx brings the results; arrows choose.
 const dialog = document.getElementById('cx-palette');
-const input = dialog?.querySelector('input[type=search]');
+const input = dialog?.querySelector('input[name=q]');
 const list = dialog?.querySelector('.cx-pal-list');
 const RECENT = dialog ? `cx-recent:${dialog.dataset.scope}` : '';
 const KEPT = 8;
@@ -21,11 +21,13 @@ function remember() {
   const heading = document.querySelector('h1')?.textContent.trim();
   if (!RECENT || !heading) return;
   const here = { label: heading, group: document.querySelector('.cx-crumb li')?.textContent.trim() ?? '', url: location.pathname };
-  const others = recent().filter((item) => item.url !== here.url);
-  try { sessionStorage.setItem(RECENT, JSON.stringify([here, ...others].slice(0, KEPT))); } catch { /* storage is off */ }
+  const rest = recent().filter((item) => item.url !== here.url);
+  try { sessionStorage.setItem(RECENT, JSON.stringify([here, ...rest].slice(0, KEPT))); } catch { /* storage is off */ }
 }
+const others = () => recent().filter((item) => item.url !== location.pathname && item.url.startsWith('/'));
+const hasRecent = () => others().length > 0;
 function showRecent() {
-  const pages = recent().filter((item) => item.url !== location.pathname && item.url.startsWith('/'));
+  const pages = others();
   list.replaceChildren();
   if (!pages.length) { input.dispatchEvent(new Event('cx-search')); return; }
   const head = document.createElement('div');
@@ -72,12 +74,12 @@ if (dialog) {
     if (step && all.length) { event.preventDefault(); mark((current() + step + all.length) % all.length); }
     if (event.key === 'Enter' && all[current()]) { event.preventDefault(); all[current()].click(); }
   });
-  input.addEventListener('input', () => { if (!input.value.trim()) showRecent(); });
   list.addEventListener('pointermove', (event) => {
     const index = options().indexOf(event.target.closest('[role=option]'));
     if (index >= 0 && index !== current()) mark(index);
   });
   document.addEventListener('htmx:after:swap', (event) => {
-    if (event.detail?.ctx?.target === list) mark(0);
+    if (event.detail?.ctx?.target !== list) return;
+    if (!input.value.trim() && hasRecent()) showRecent(); else mark(0);
   });
 }

@@ -30,6 +30,7 @@ register = template.Library()
 
 SPRITE = "vendor/tabler-icons/sprite.svg"
 FEW_ANSWERS = 30
+MANY_CHOICES = 8
 
 #: Rules under which a lower score is the better one (CES 1.0: effort, not ease).
 LOWER_IS_BETTER = frozenset({"ces1.mean.v1"})
@@ -248,6 +249,7 @@ def cx_field(bound: BoundField, switch: bool = False, label: str = "", hint: str
         "hint": hint,
         "hint_id": f"{bound.auto_id}_hint",
         "error_id": f"{bound.auto_id}_error",
+        "many": kind == "choices" and len(bound) > MANY_CHOICES,
         "described_by": attrs.get("aria-describedby", ""),
         "optional": not bound.field.required and kind == "input" and not bound.field.disabled,
     }
@@ -568,6 +570,7 @@ def cx_tile(
         "hint": hint,
         "spark": spark,
         "change": change,
+        "significant": bool(_of(change, "significant")),
         "note": note,
         "help": help,
         "css": css,
