@@ -6,7 +6,7 @@ from uuid import UUID
 
 from apps.dispatch.models import Invitation, LinkEvent, Suppression
 from apps.dispatch.scanners import agent_class
-from apps.dispatch.services import complete_invitation, record_link_event
+from apps.dispatch.services import complete_invitations, record_link_event
 from apps.dispatch.suppression import suppress
 from apps.surveys.links import LinkContext, VisitKind
 from cxm.actor import Actor
@@ -51,7 +51,7 @@ class InvitationLinks:
 
     def claim_single_answer(self, link: LinkContext) -> bool:
         """Complete the invitation of an anonymous survey, without the time; False when it was complete."""
-        return complete_invitation(invitation_id=link.row_id, keep_time=False)
+        return complete_invitations(invitation_ids=[link.row_id], keep_time=False) == 1
 
     def stop(self, link: LinkContext, *, ip: str | None) -> None:
         """Suppress the invitation's customer, address and all."""

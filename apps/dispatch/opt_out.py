@@ -3,7 +3,7 @@
 The word has to be the whole text: "stop" suppresses, "stop changing the prices" is feedback. Such an answer still
 counts as an answer; the person behind it is never mailed again.
 
-Pure: the list, the normalisation and the match. `services.suppress_by_answer` acts on it.
+Pure: the list, the normalisation and the match. `handlers.hear_answers` acts on it.
 """
 
 from __future__ import annotations

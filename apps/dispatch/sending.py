@@ -35,9 +35,9 @@ from apps.dispatch.suppression import suppress
 from apps.dispatch.transport import AddressRefused, MailRefused, ServerUnavailable, Transport, open_transport
 from apps.organizations.branding import on_colour
 from apps.organizations.models import Organization
-from apps.surveys.definition import parse_definition
 from apps.surveys.links import respondent_token, respondent_url
-from apps.surveys.models import Survey, SurveyVersion
+from apps.surveys.live import published_definition
+from apps.surveys.models import Survey
 from cxm.actor import Actor
 from cxm.scope import current_tenant_id
 
@@ -220,9 +220,8 @@ class SendingDesk:
 def compiled_mail(
     *, organization: Organization, survey: Survey, batch: InvitationBatch, language: str
 ) -> CompiledMail:
-    """The mail of a batch in one language, from the published definition (the draft before that)."""
-    version = SurveyVersion.objects.filter(survey=survey, number=survey.current_version).first()
-    definition = parse_definition(version.definition if version else survey.definition)
+    """The mail of a batch in one language, from the published definition. Raises where there is none."""
+    definition = published_definition(survey.pk, survey.current_version or 0)
     headline = definition.headline
     if headline is not None:
         labels = headline.labels

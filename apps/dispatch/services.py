@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -165,13 +165,15 @@ def retry_failed(*, actor: Actor, survey: Survey) -> int:
     return retried
 
 
-def complete_invitation(*, invitation_id: UUID, keep_time: bool = True) -> bool:
-    """Mark an invitation as answered; False when it was already, so that of two answers at once only one is first.
+def complete_invitations(*, invitation_ids: Collection[UUID], keep_time: bool = True) -> int:
+    """Mark invitations as answered; how many were not yet, so that of two answers at once only one is the first.
 
     `keep_time` is False for anonymous surveys: no time may lead from an answer back to who was invited.
     """
-    return bool(
-        Invitation.objects.filter(pk=invitation_id)
+    if not invitation_ids:
+        return 0
+    return (
+        Invitation.objects.filter(pk__in=invitation_ids)
         .exclude(state=Invitation.State.COMPLETED)
         .update(state=Invitation.State.COMPLETED, completed_at=now() if keep_time else None, leased_until=None)
     )

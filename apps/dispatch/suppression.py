@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +13,6 @@ from apps.customers.models import Customer
 from apps.dispatch.fatigue import SUPPRESSED
 from apps.dispatch.input import address_field, one_field
 from apps.dispatch.models import Invitation, Suppression
-from apps.dispatch.opt_out import is_opt_out
 from cxm.actor import Actor
 from cxm.errors import DomainError
 
@@ -66,11 +64,3 @@ def lift_suppression(*, actor: Actor, suppression: Suppression, reason: str) -> 
     with transaction.atomic():
         record(actor=actor, action="dispatch.suppression_lifted", target=suppression, fields=["reason"])
         suppression.delete()
-
-
-def suppress_by_answer(*, actor: Actor, customer: Customer, texts: Iterable[str], language: str = "") -> bool:
-    """Suppress `customer` when one of the answered `texts` is nothing but an opt-out word; whether it was."""
-    if not any(is_opt_out(text, language) for text in texts):
-        return False
-    suppress(actor=actor, customer=customer, reason=Suppression.Reason.OPT_OUT_WORD)
-    return True

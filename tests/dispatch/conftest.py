@@ -19,6 +19,8 @@ from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
 from cxm.scope import tenant
 
+from .smtp_sink import Sink, SinkServer
+
 _numbers = count(1)
 
 
@@ -86,3 +88,13 @@ def nordwind(db: None) -> Iterator[Company]:
     company = _company("nordwind")
     with company.scope():
         yield company
+
+
+@pytest.fixture
+def smtp(settings: Any) -> Iterator[Sink]:
+    """Mail goes over SMTP to a sink, as with an EMAIL_URL."""
+    with SinkServer() as server:
+        settings.EMAIL_URL_IS_SET = True
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.EMAIL_TIMEOUT = 5
+        yield server.sink
