@@ -112,7 +112,7 @@ def test_sizes_are_limited() -> None:
     assert refused([{"name": "A", "steps": [{"name": "B", "cards": [{"lane": "x", "text": "y"}] * 2001}]}]) == {
         "stages.0.steps.0.cards": "max_items"
     }
-    assert refused([{"name": "A" * 201}]) == {"stages.0.name": "max_length"}
+    assert refused([{"name": "A" * 121}]) == {"stages.0.name": "max_length"}
 
 
 def test_one_id_twice_is_refused() -> None:
