@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.timezone import now
 
 from apps.customers.models import Customer
@@ -62,16 +62,24 @@ def response_counts(
     return ResponseCounts(**counts)
 
 
-def invitations_of(survey: Survey) -> QuerySet[Invitation]:
-    """The survey's invitations with their customers, newest first."""
-    return Invitation.objects.filter(survey=survey).select_related("customer").order_by("-created_at", "-id")
-
-
 def visible_invitations(actor: Actor, survey: Survey) -> QuerySet[Invitation]:
-    """The survey's invitations to customers that the actor may see."""
-    rows = invitations_of(survey)
+    """The survey's invitations to customers that the actor may see, with `shown_state`.
+
+    Of an anonymous survey `shown_state` does not tell who answered: answered ones are shown as sent, also to filters,
+    so that nobody can watch the list while answers arrive.
+    """
+    rows = Invitation.objects.filter(survey=survey).select_related("customer")
     units = actor.visible_units("surveys.view")
-    return rows if units is None else rows.filter(customer__unit_id__in=units)
+    if units is not None:
+        rows = rows.filter(customer__unit_id__in=units)
+    if survey.anonymous:
+        sent = Value(Invitation.State.SENT.value)
+        return rows.annotate(
+            shown_state=Case(
+                When(state=Invitation.State.COMPLETED, then=sent), default="state", output_field=CharField(max_length=9)
+            )
+        )
+    return rows.annotate(shown_state=F("state"))
 
 
 def batches_of(survey: Survey) -> QuerySet[InvitationBatch]:

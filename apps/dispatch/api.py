@@ -1,0 +1,150 @@
+"""`surveys/{id}/invitations/`: shape of the representations, thin viewset over services and queries."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.dispatch import queries, services
+from apps.dispatch.filters import InvitationFilter
+from apps.dispatch.models import Invitation
+from apps.surveys.models import Survey
+from apps.touchpoints.models import Channel
+from cxm.api.routers import ApiRouter
+from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
+from cxm.api.viewsets import ListMixin, ResourceViewSet, uuid_or_404
+
+
+class InvitedCustomerSerializer(TenantSerializer):
+    """Whom the invitation is for."""
+
+    id = serializers.UUIDField()
+    external_id = serializers.CharField(allow_null=True)
+
+
+class InvitationSerializer(TenantModelSerializer):
+    """One customer and this survey: what became of it, and if blocked, by which rule with which figures.
+
+    Of an anonymous survey the state does not tell who answered: it stays `sent`.
+    """
+
+    batch = serializers.UUIDField(source="batch_id")
+    customer = InvitedCustomerSerializer(allow_null=True)
+    state = serializers.ChoiceField(choices=Invitation.State.choices, source="shown_state")
+    figures = serializers.DictField(source="decision")
+
+    class Meta:
+        model = Invitation
+        fields = (
+            "id",
+            "batch",
+            "customer",
+            "channel",
+            "language",
+            "kind",
+            "state",
+            "reason",
+            "figures",
+            "probability",
+            "attempts",
+            "send_at",
+            "sent_at",
+            "completed_at",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class CustomerIdsField(serializers.ListField):
+    """Ids of customers, read without a serializer a piece: there may be 10,000."""
+
+    def to_internal_value(self, data: Any) -> list[UUID]:
+        if not isinstance(data, list):
+            raise serializers.ValidationError(_("Give a list of customer ids."), code="not_a_list")
+        if len(data) > services.MOST_CUSTOMERS:
+            raise serializers.ValidationError(_("Choose at most 10,000 customers at a time."), code="too_many")
+        ids: list[UUID] = []
+        wrong: dict[str, Any] = {}
+        for position, text in enumerate(data):
+            try:
+                ids.append(UUID(text))
+            except (ValueError, TypeError, AttributeError):
+                if len(wrong) < 100:
+                    wrong[str(position)] = [serializers.ErrorDetail(_("This is not an id."), code="invalid")]
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return ids
+
+
+class InviteSerializer(TenantSerializer):
+    """Whom to ask, and when. Give `customers`, or the id of a segment."""
+
+    customers = CustomerIdsField(child=serializers.UUIDField(), required=False, allow_null=True)
+    segment = serializers.CharField(required=False, allow_null=True, max_length=64)
+    send_at = serializers.DateTimeField(required=False, allow_null=True, help_text="At once by default.")
+    channel = serializers.ChoiceField(choices=Channel.choices, required=False, default=Channel.EMAIL)
+    ignore_new_customer_wait = serializers.BooleanField(required=False, default=False)
+    subject = serializers.CharField(required=False, allow_blank=True, max_length=1_000, default="")
+    opening = serializers.CharField(required=False, allow_blank=True, max_length=5_000, default="")
+    reply_to = serializers.CharField(required=False, allow_blank=True, max_length=1_000, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        segment, customers = attrs.pop("segment", None), attrs.pop("customers", None)
+        if segment:
+            raise serializers.ValidationError({"segment": _("There is no segment with this id.")}, code="unknown")
+        if customers is None:
+            raise serializers.ValidationError({"customers": _("Say whom to ask.")}, code="required")
+        attrs["customer_ids"] = customers
+        return attrs
+
+
+class InvitationCountsSerializer(TenantSerializer):
+    """How many customers are asked, and how many are not, by rule."""
+
+    eligible = serializers.IntegerField()
+    blocked = serializers.DictField(child=serializers.IntegerField())
+    batch = serializers.UUIDField(source="batch_id")
+
+
+class InvitationViewSet(ListMixin, ResourceViewSet):
+    """The invitations of a survey."""
+
+    serializer_class = InvitationSerializer
+    filterset_class = InvitationFilter
+    queryset = Invitation.objects.none()
+    ordering_fields: ClassVar[dict[str, str]] = {"created_at": "created_at", "send_at": "send_at"}
+    required_permissions: ClassVar[dict[str, str]] = {"list": "surveys.view", "create": "surveys.send"}
+
+    def survey(self) -> Survey:
+        """The survey of the address. Raises Http404."""
+        survey = Survey.objects.filter(pk=uuid_or_404(self.kwargs["survey_id"])).first()
+        if survey is None:
+            raise Http404
+        return survey
+
+    def get_queryset(self) -> QuerySet[Invitation]:
+        if getattr(self, "swagger_fake_view", False):
+            return Invitation.objects.none()
+        return queries.visible_invitations(self.request.actor, self.survey())
+
+    @extend_schema(request=InviteSerializer, responses={202: InvitationCountsSerializer})
+    def create(self, request: Request, survey_id: str) -> Response:
+        """Ask customers: those whom a rule protects are blocked, with the rule, and the others' mails are queued."""
+        survey = self.survey()
+        wish = InviteSerializer(data=self.object_body())
+        wish.is_valid(raise_exception=True)
+        counts = services.invite_customers(actor=request.actor, survey=survey, **wish.validated_data)
+        return Response(InvitationCountsSerializer(counts).data, status=status.HTTP_202_ACCEPTED)
+
+
+def register(router: ApiRouter) -> None:
+    """Add this app's resources to the API."""
+    router.register(r"surveys/(?P<survey_id>[^/.]+)/invitations", InvitationViewSet, basename="invitation")
