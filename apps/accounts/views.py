@@ -18,7 +18,7 @@ from cxm.web.views import render_page, see_other, signed_in_view
 @signed_in_view
 def profile(request: HttpRequest) -> HttpResponse:
     """Name, language, time zone, colours, shortcuts."""
-    form = ProfileForm(request.POST or None, user=request.user)
+    form = ProfileForm(request.POST if request.method == "POST" else None, user=request.user)
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
             services.update_preferences(user=request.user, **form.cleaned_data)

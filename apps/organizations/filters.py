@@ -1,11 +1,14 @@
 """Filters shared by the pages and the API."""
 
+from datetime import date
+
 import django_filters
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.organizations import roles
 from apps.organizations.models import Membership, RoleGrant, Unit
+from apps.organizations.queries import valid_on
 
 
 class MemberFilter(django_filters.FilterSet):
@@ -51,8 +54,6 @@ class UnitFilter(django_filters.FilterSet):
         model = Unit
         fields: list[str] = []
 
-    def by_day(self, rows: QuerySet[Unit], _name: str, day: object) -> QuerySet[Unit]:
-        """Units in force on the day, first and last day included."""
-        return rows.filter(
-            Q(valid_from__isnull=True) | Q(valid_from__lte=day), Q(valid_to__isnull=True) | Q(valid_to__gte=day)
-        )
+    def by_day(self, rows: QuerySet[Unit], _name: str, day: date) -> QuerySet[Unit]:
+        """Units that exist on the day."""
+        return valid_on(rows, day)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -385,6 +386,11 @@ class ConfirmForm(forms.Form):
     """Typing a name to confirm what cannot be undone; the field itself is written by the template."""
 
     confirm = forms.CharField(required=False, max_length=200)
+
+
+def posted(request: HttpRequest) -> dict[str, Any]:
+    """The arguments that bind a form to what was sent, an empty form too; none when the page is only asked for."""
+    return {"data": request.POST, "files": request.FILES} if request.method == "POST" else {}
 
 
 def zone_choices() -> list[tuple[str, str]]:

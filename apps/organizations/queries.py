@@ -61,7 +61,9 @@ def actor_for(user: User, organization: Organization, ip: str | None = None) -> 
         held = list(RoleGrant.objects.filter(user=user).order_by("created_at", "id"))
         tree = unit_tree() if any(grant.unit_id for grant in held) else None
     grants = tuple(
-        Grant(roles.permissions_of(grant.role), tree.branch(grant.unit_id) if tree and grant.unit_id else None)
+        Grant(roles.permissions_of(grant.role, on_branch=True), tree.branch(grant.unit_id))
+        if tree and grant.unit_id
+        else Grant(roles.permissions_of(grant.role))
         for grant in held
     )
     return Actor(kind="user", id=user.pk, name=str(user), ip=ip, grants=grants)
@@ -97,10 +99,10 @@ def units(actor: Actor) -> QuerySet[Unit]:
     return rows if visible is None else rows.filter(pk__in=visible)
 
 
-def valid_units(on: date) -> QuerySet[Unit]:
-    """Units in force on a day of the organisation's calendar (both dates inclusive)."""
-    return Unit.objects.filter(
-        Q(valid_from__isnull=True) | Q(valid_from__lte=on), Q(valid_to__isnull=True) | Q(valid_to__gte=on)
+def valid_on(rows: QuerySet[Unit], day: date) -> QuerySet[Unit]:
+    """Those units that exist on a day of the organisation's calendar, first and last day included."""
+    return rows.filter(
+        Q(valid_from__isnull=True) | Q(valid_from__lte=day), Q(valid_to__isnull=True) | Q(valid_to__gte=day)
     )
 
 

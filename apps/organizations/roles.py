@@ -85,6 +85,9 @@ MATRIX: Final[dict[str, tuple[bool, bool, bool, bool, bool, bool]]] = {
 #: Every permission there is.
 PERMISSIONS: Final = frozenset(MATRIX)
 
+#: These are about the organisation as a whole: a role on a branch does not include them.
+WHOLE_ONLY: Final = frozenset({"organization.settings", "organization.delete", "keys.manage", "audit.view"})
+
 #: Nobody can hold these through a key: they end or hand over the organisation, so a signed-in person does them.
 PERSON_ONLY: Final = frozenset({"organization.delete"})
 
@@ -100,9 +103,10 @@ _OF_ROLE: Final = {
 }
 
 
-def permissions_of(role: str) -> frozenset[str]:
-    """The permissions of one role; an unknown role has none."""
-    return _OF_ROLE.get(role, frozenset())
+def permissions_of(role: str, *, on_branch: bool = False) -> frozenset[str]:
+    """The permissions of one role, given on the whole organisation or on a branch; an unknown role has none."""
+    held = _OF_ROLE.get(role, frozenset())
+    return held - WHOLE_ONLY if on_branch else held
 
 
 def roles_with(permission: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def may_grant(actor: Actor, role: str, unit_id: uuid.UUID | None) -> bool:
     Nobody grants more than they have: the actor manages members there and holds all the role's permissions there.
     """
     held = held_on(actor, unit_id)
-    needed = roles.permissions_of(role)
+    needed = roles.permissions_of(role, on_branch=unit_id is not None)
     return bool(needed) and "members.manage" in held and needed <= held
 
 

@@ -54,3 +54,10 @@ def test_nobody_grants_more_than_they_have(held, grantable):
 def test_key_scopes_are_limited_to_what_the_maker_has():
     assert roles.grantable_scopes(frozenset({"ideas.view", "organization.delete"})) == ("ideas.view",)
     assert roles.grantable_scopes(roles.permissions_of("owner")) == roles.SCOPES
+
+
+@pytest.mark.parametrize("role", roles.ROLES)
+def test_a_branch_has_no_settings_keys_or_log(role):
+    held = roles.permissions_of(role, on_branch=True)
+    assert not held & {"organization.settings", "organization.delete", "keys.manage", "audit.view"}
+    assert held == roles.permissions_of(role) - roles.WHOLE_ONLY

@@ -27,7 +27,7 @@ def key_list(request: HttpRequest) -> HttpResponse:
 def key_create(request: HttpRequest) -> HttpResponse:
     """Make a key; its text is in this one answer and nowhere else."""
     request.actor.require_everywhere("keys.manage")
-    form = forms.KeyForm(request.POST or None, actor=request.actor)
+    form = forms.KeyForm(**forms.posted(request), actor=request.actor)
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
             key, token = services.create_api_key(actor=request.actor, **form.key())

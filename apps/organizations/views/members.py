@@ -39,7 +39,7 @@ def member_list(request: HttpRequest) -> HttpResponse:
 @permission_required("members.manage")
 def invite(request: HttpRequest) -> HttpResponse:
     """Invite one colleague."""
-    form = forms.InviteForm(request.POST or None, actor=request.actor, tree=queries.unit_tree())
+    form = forms.InviteForm(**forms.posted(request), actor=request.actor, tree=queries.unit_tree())
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
             invitation = services.invite_colleague(actor=request.actor, **form.cleaned_data)
@@ -51,7 +51,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 @permission_required("members.manage")
 def import_colleagues(request: HttpRequest) -> HttpResponse:
     """Invite everybody in a CSV file; rows that cannot be taken are shown with their reason."""
-    form = forms.FileForm(request.POST or None, request.FILES or None)
+    form = forms.FileForm(**forms.posted(request))
     outcome = None
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
@@ -87,7 +87,7 @@ def member_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     may_manage = request.actor.can("members.manage") and member.is_active
     form = None
     if may_manage:
-        form = forms.RoleForm(request.POST or None, actor=request.actor, tree=queries.unit_tree())
+        form = forms.RoleForm(**forms.posted(request), actor=request.actor, tree=queries.unit_tree())
         if request.method == "POST" and form.is_valid():
             with domain_errors_into(form):
                 services.grant_role(actor=request.actor, member=member, **form.cleaned_data)
@@ -118,7 +118,7 @@ def revoke_role(request: HttpRequest, pk: UUID, grant: UUID) -> HttpResponse:
 def deactivate(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, then end a member's access."""
     member = get_object_or_404(queries.members(request.actor).filter(is_active=True), pk=pk)
-    form = forms.ConfirmForm(request.POST or None)
+    form = forms.ConfirmForm(**forms.posted(request))
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
             services.deactivate_member(actor=request.actor, member=member)
@@ -131,7 +131,7 @@ def deactivate(request: HttpRequest, pk: UUID) -> HttpResponse:
 @permission_required("organization.view")
 def leave(request: HttpRequest) -> HttpResponse:
     """Ask, then leave the organisation."""
-    form = forms.ConfirmForm(request.POST or None)
+    form = forms.ConfirmForm(**forms.posted(request))
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
             services.leave_organization(actor=request.actor, user=request.user)

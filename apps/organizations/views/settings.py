@@ -31,28 +31,28 @@ def _settings_page(request: HttpRequest, form: forms.SettingsForm, template: str
 @permission_required("organization.settings")
 def general(request: HttpRequest) -> HttpResponse:
     """Name, time zone, languages, experience directions."""
-    form = forms.GeneralForm(request.POST or None, organization=request.organization)
+    form = forms.GeneralForm(**forms.posted(request), organization=request.organization)
     return _settings_page(request, form, "organizations/general.html", "organizations:general")
 
 
 @permission_required("organization.settings")
 def contact_rules(request: HttpRequest) -> HttpResponse:
     """Contact limits, open hours, consent, anonymity."""
-    form = forms.ContactRulesForm(request.POST or None, organization=request.organization)
+    form = forms.ContactRulesForm(**forms.posted(request), organization=request.organization)
     return _settings_page(request, form, "organizations/contact_rules.html", "organizations:contact_rules")
 
 
 @permission_required("organization.settings")
 def scoring(request: HttpRequest) -> HttpResponse:
     """What counts towards a score."""
-    form = forms.ScoringForm(request.POST or None, organization=request.organization)
+    form = forms.ScoringForm(**forms.posted(request), organization=request.organization)
     return _settings_page(request, form, "organizations/scoring.html", "organizations:scoring")
 
 
 @permission_required("organization.settings")
 def branding(request: HttpRequest) -> HttpResponse:
     """Logo and accent colour."""
-    form = forms.BrandingForm(request.POST or None, request.FILES or None, organization=request.organization)
+    form = forms.BrandingForm(**forms.posted(request), organization=request.organization)
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form), transaction.atomic():
             services.update_settings(actor=request.actor, accent=form.cleaned_data["accent"])
@@ -97,7 +97,7 @@ def background(request: HttpRequest) -> HttpResponse:
 @permission_required("organization.delete")
 def delete(request: HttpRequest) -> HttpResponse:
     """End the organisation, after typing its name."""
-    form = forms.ConfirmForm(request.POST or None)
+    form = forms.ConfirmForm(**forms.posted(request))
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
             services.delete_organization(actor=request.actor, confirmation=form.cleaned_data["confirm"])

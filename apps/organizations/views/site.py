@@ -25,7 +25,7 @@ ENTER = "console:enter"
 @signed_in_view
 def found(request: HttpRequest) -> HttpResponse:
     """Found an organisation and become its owner."""
-    form = forms.FoundingForm(request.POST or None)
+    form = forms.FoundingForm(**forms.posted(request))
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
             actor = Actor(kind="user", id=request.user.pk, name=str(request.user), ip=client_ip(request))

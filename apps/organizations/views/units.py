@@ -36,7 +36,7 @@ def unit_create(request: HttpRequest) -> HttpResponse:
     """Add a unit."""
     tree = queries.unit_tree()
     form = forms.UnitForm(
-        request.POST or None, actor=request.actor, tree=tree, initial={"parent": request.GET.get("parent", "")}
+        **forms.posted(request), actor=request.actor, tree=tree, initial={"parent": request.GET.get("parent", "")}
     )
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
@@ -50,7 +50,7 @@ def unit_create(request: HttpRequest) -> HttpResponse:
 def unit_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Rename, move, begin or end a unit."""
     unit = _unit_or_404(request, pk)
-    form = forms.UnitForm(request.POST or None, actor=request.actor, tree=queries.unit_tree(), unit=unit)
+    form = forms.UnitForm(**forms.posted(request), actor=request.actor, tree=queries.unit_tree(), unit=unit)
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
             services.update_unit(actor=request.actor, unit=unit, **form.cleaned_data)
@@ -72,7 +72,7 @@ def unit_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 @permission_required("units.manage")
 def unit_import(request: HttpRequest) -> HttpResponse:
     """Make or change units from a CSV file."""
-    form = forms.FileForm(request.POST or None, request.FILES or None)
+    form = forms.FileForm(**forms.posted(request))
     outcome = None
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
