@@ -239,7 +239,8 @@ def test_one_list_costs_the_same_statements_for_three_and_for_thirty(
 
 
 @pytest.mark.parametrize(
-    "moment", ["1899-12-31T00:00:00Z", "2999-01-01T00:00:00Z", "yesterday", 5, "2026-13-01", "0001-01-01T00:00:00+14:00"]
+    "moment",
+    ["1899-12-31T00:00:00Z", "2999-01-01T00:00:00Z", "yesterday", 5, "2026-13-01", "0001-01-01T00:00:00+14:00"],
 )
 def test_impossible_times_are_refused(acme: Organization, moment: Any) -> None:
     outcome = record_list(a_survey(), [{"answers": {"score": 1}, "occurred_at": moment}])

@@ -1,0 +1,323 @@
+"""`surveys/` and `surveys/{id}/responses/`: shape of the representations, thin viewsets over services and queries."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response as Answer
+
+from apps.surveys import queries, services
+from apps.surveys.definition import parse_definition
+from apps.surveys.entries import read_entry
+from apps.surveys.filters import ResponseFilter, SurveyFilter
+from apps.surveys.live import live_survey, published_definition, touchpoint_key
+from apps.surveys.models import Response, Survey, SurveyVersion
+from apps.surveys.representation import represent_recorded, represent_stored
+from apps.touchpoints.models import Channel, Touchpoint
+from cxm.api.problems import BadBody
+from cxm.api.routers import ApiRouter
+from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
+from cxm.api.viewsets import (
+    CreateMixin,
+    DestroyMixin,
+    ListMixin,
+    ResourceViewSet,
+    RetrieveMixin,
+    TenantViewSet,
+    uuid_or_404,
+)
+
+
+class TouchpointKeyField(serializers.Field):
+    """A touchpoint by its key; null for none."""
+
+    def to_internal_value(self, data: Any) -> Touchpoint | None:
+        if data == "":
+            return None
+        found = Touchpoint.objects.filter(key=data).first() if isinstance(data, str) and len(data) <= 64 else None
+        if found is None:
+            raise serializers.ValidationError(_("There is no touchpoint with this key."), code="unknown")
+        return found
+
+    def to_representation(self, value: Touchpoint) -> str:
+        return value.key
+
+
+class SurveySerializer(TenantModelSerializer):
+    """A survey. `definition` is the draft; what respondents see is frozen by `publish/` and read from `definition/`."""
+
+    name = serializers.CharField(max_length=1_000)
+    slug = serializers.CharField(required=False, allow_blank=True, max_length=1_000)
+    kind = serializers.ChoiceField(choices=Survey.Kind.choices, required=False)
+    relationship = serializers.BooleanField(required=False)
+    anonymous = serializers.BooleanField(required=False)
+    audience = serializers.ChoiceField(choices=Survey.Audience.choices, required=False)
+    touchpoint = TouchpointKeyField(required=False, allow_null=True)
+    languages = serializers.ListField(
+        child=serializers.CharField(max_length=16), required=False, allow_null=True, max_length=30
+    )
+    definition = serializers.DictField(required=False, allow_null=True)
+    version = serializers.IntegerField(source="current_version", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Survey
+        fields = (
+            "id",
+            "name",
+            "slug",
+            "kind",
+            "relationship",
+            "anonymous",
+            "audience",
+            "touchpoint",
+            "languages",
+            "definition",
+            "state",
+            "version",
+            "created_at",
+            "updated_at",
+            "closed_at",
+        )
+        read_only_fields = ("id", "state", "created_at", "updated_at", "closed_at")
+
+
+class VersionNumberSerializer(TenantSerializer):
+    """The version that a publication made, or kept when nothing had changed."""
+
+    version = serializers.IntegerField()
+
+
+class CustomerReferenceSerializer(TenantSerializer):
+    """Whose answer it is: the first of these given counts. An unknown external_id or email makes the customer."""
+
+    id = serializers.UUIDField(required=False, allow_null=True)
+    external_id = serializers.CharField(required=False, allow_null=True)
+    email = serializers.CharField(required=False, allow_null=True)
+
+
+class NewResponseSerializer(TenantSerializer):
+    """One answer to record. Describes the body for the schema; it is read by `read_entry`."""
+
+    answers = serializers.DictField(help_text="By question id.")
+    customer = CustomerReferenceSerializer(required=False, allow_null=True)
+    touchpoint = serializers.CharField(required=False, allow_null=True, help_text="Key; the survey's by default.")
+    channel = serializers.ChoiceField(choices=Channel.choices, required=False, allow_null=True)
+    language = serializers.CharField(required=False, allow_null=True)
+    occurred_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Now by default.")
+    source_id = serializers.CharField(
+        required=False, allow_null=True, help_text="Your own id: sent again, it changes the answer."
+    )
+    completed = serializers.BooleanField(required=False, default=True)
+    contact_ok = serializers.BooleanField(required=False, allow_null=True)
+    attributes = serializers.DictField(required=False, allow_null=True)
+
+
+class StoredCustomerSerializer(TenantSerializer):
+    """Whose answer it is."""
+
+    id = serializers.UUIDField()
+    external_id = serializers.CharField(allow_null=True)
+
+
+class ResponseSerializer(TenantSerializer):
+    """An answer as it is stored."""
+
+    id = serializers.UUIDField()
+    survey = serializers.UUIDField()
+    version = serializers.IntegerField()
+    answers = serializers.DictField()
+    completed = serializers.BooleanField()
+    state = serializers.ChoiceField(choices=Response.State.choices)
+    score = serializers.IntegerField(allow_null=True)
+    metric = serializers.CharField(allow_null=True)
+    comment = serializers.CharField(allow_blank=True)
+    customer = StoredCustomerSerializer(allow_null=True)
+    contact_ok = serializers.BooleanField()
+    touchpoint = serializers.CharField(allow_null=True)
+    channel = serializers.ChoiceField(choices=Channel.choices)
+    unit = serializers.UUIDField(allow_null=True)
+    language = serializers.CharField(allow_blank=True)
+    occurred_at = UtcDateTimeField()
+    day = serializers.DateField()
+    recorded_at = UtcDateTimeField()
+    updated_at = UtcDateTimeField()
+    source = serializers.CharField()
+    source_id = serializers.CharField(allow_null=True)
+    attributes = serializers.DictField()
+
+    def to_representation(self, instance: Response) -> dict[str, Any]:
+        return represent_stored(instance)
+
+
+class FieldErrorSerializer(TenantSerializer):
+    """One thing that is wrong."""
+
+    field = serializers.CharField(allow_blank=True)
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class RefusedSerializer(TenantSerializer):
+    """One answer of a list that was not taken."""
+
+    index = serializers.IntegerField()
+    errors = FieldErrorSerializer(many=True)
+
+
+class ListOutcomeSerializer(TenantSerializer):
+    """What became of a list."""
+
+    accepted = serializers.IntegerField()
+    refused = RefusedSerializer(many=True)
+
+
+class SurveyViewSet(TenantViewSet):
+    """Surveys: a draft, its frozen versions, and the answers."""
+
+    serializer_class = SurveySerializer
+    filterset_class = SurveyFilter
+    queryset = Survey.objects.none()
+    ordering_fields: ClassVar[dict[str, str]] = {"created_at": "created_at", "updated_at": "updated_at", "name": "name"}
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "surveys.view",
+        "retrieve": "surveys.view",
+        "create": "surveys.edit",
+        "update": "surveys.edit",
+        "partial_update": "surveys.edit",
+        "destroy": "surveys.edit",
+        "publish": "surveys.publish",
+        "close": "surveys.publish",
+        "definition": "surveys.view",
+    }
+
+    def get_queryset(self) -> QuerySet[Survey]:
+        return queries.surveys()
+
+    def create_object(self, data: dict[str, Any]) -> Survey:
+        return services.create_survey(actor=self.request.actor, **data)
+
+    def update_object(self, row: Survey, data: dict[str, Any]) -> Survey:
+        return services.update_survey(actor=self.request.actor, survey=row, **data)
+
+    def delete_object(self, row: Survey) -> None:
+        services.delete_survey(actor=self.request.actor, survey=row)
+
+    @extend_schema(request=None, responses=VersionNumberSerializer)
+    @action(detail=True, methods=["post"])
+    def publish(self, request: Request, id: str) -> Answer:
+        """Freeze the draft as the next version and take answers to it."""
+        version = services.publish_survey(actor=request.actor, survey=self.get_object_to_change())
+        return Answer({"version": version.number})
+
+    @extend_schema(request=None, responses=SurveySerializer)
+    @action(detail=True, methods=["post"])
+    def close(self, request: Request, id: str) -> Answer:
+        """Take no further answers."""
+        survey = services.close_survey(actor=request.actor, survey=self.get_object_to_change())
+        return Answer(self.representation(self.reread(survey)))
+
+    @extend_schema(
+        parameters=[OpenApiParameter("version", str, description="A number, or `draft`; else the published one.")],
+        responses={200: serializers.DictField()},
+    )
+    @action(detail=True, filterset_class=None)
+    def definition(self, request: Request, id: str) -> Answer:
+        """The definition as documented JSON: the published version, else the draft; or the one asked for."""
+        survey = self.get_object()
+        asked = request.query_params.get("version", "")
+        number = survey.current_version
+        if asked and asked != "draft":
+            if not (asked.isascii() and asked.isdigit() and len(asked) <= 9):
+                raise BadBody(_("Give the number of a version, or “draft”."), field="version")
+            number = int(asked)
+            if not SurveyVersion.objects.filter(survey=survey, number=number).exists():
+                raise Http404
+        if asked == "draft" or not number:
+            return Answer(parse_definition(survey.definition).to_json())
+        return Answer(published_definition(survey.pk, number).to_json())
+
+
+class ResponseViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, ResourceViewSet):
+    """Answers to one survey."""
+
+    serializer_class = ResponseSerializer
+    filterset_class = ResponseFilter
+    queryset = Response.objects.none()
+    ordering_fields: ClassVar[dict[str, str]] = {"occurred_at": "occurred_at"}
+    ordering = "-occurred_at"
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "feedback.view",
+        "retrieve": "feedback.view",
+        "create": "feedback.create",
+        "destroy": "feedback.create",
+    }
+
+    def get_queryset(self) -> QuerySet[Response]:
+        return queries.responses_of(self.survey(), self.request.actor)
+
+    def filter_queryset(self, queryset: QuerySet[Response]) -> QuerySet[Response]:
+        names = ResponseFilter.base_filters.keys() & self.request.query_params.keys()
+        if names and queries.survey_is_anonymous(uuid_or_404(self.kwargs["survey_id"])):
+            message = _("Answers of an anonymous survey are listed all together: leave the filters out.")
+            raise BadBody(message, field=sorted(names)[0], code="anonymous")
+        return super().filter_queryset(queryset)
+
+    def survey(self) -> Survey:
+        """The survey of the address. Raises Http404."""
+        survey = queries.surveys().filter(pk=uuid_or_404(self.kwargs["survey_id"])).first()
+        if survey is None:
+            raise Http404
+        return survey
+
+    @extend_schema(
+        request=PolymorphicProxySerializer(
+            component_name="NewResponses",
+            serializers=[NewResponseSerializer, NewResponseSerializer(many=True)],
+            resource_type_field_name=None,
+            many=False,
+        ),
+        responses={201: ResponseSerializer, 200: ListOutcomeSerializer},
+    )
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Answer:
+        """Record one answer (201), or a list of up to 1,000 (200, each taken or refused on its own)."""
+        live = live_survey(uuid_or_404(self.kwargs["survey_id"]))
+        if isinstance(request.data, list):
+            outcome = services.record_responses(actor=request.actor, survey_id=live.id, entries=request.data)
+            return Answer(represent_outcome(outcome))
+        recorded = services.record_response(
+            actor=request.actor, survey_id=live.id, entry=read_entry(self.object_body(), live)
+        )
+        if isinstance(recorded.row, Response):
+            row = queries.responses_visible_to(request.actor, "feedback.create").get(pk=recorded.row.pk)
+            body = represent_stored(row)
+        else:
+            body = represent_recorded(recorded, touchpoint_key(recorded.row.touchpoint_id))
+        return Answer(body, status=status.HTTP_201_CREATED, headers=self.location(recorded.row))
+
+    def location(self, row: Any) -> dict[str, str]:
+        address = self.reverse_action("detail", kwargs={"survey_id": self.kwargs["survey_id"], "id": row.id})
+        return {"Location": address}
+
+    def delete_object(self, row: Response) -> None:
+        services.delete_response(actor=self.request.actor, response=row)
+
+
+def represent_outcome(outcome: services.RecordedList) -> dict[str, Any]:
+    """The answer to a list."""
+    return {
+        "accepted": outcome.accepted,
+        "refused": [{"index": index, "errors": errors} for index, errors in outcome.refused],
+    }
+
+
+def register(router: ApiRouter) -> None:
+    """Add this app's resources to `/api/v1/`."""
+    router.register("surveys", SurveyViewSet, basename="survey")
+    router.register(r"surveys/(?P<survey_id>[^/.]+)/responses", ResponseViewSet, basename="response")

@@ -1,0 +1,62 @@
+"""An answer as the API shows it: the same bytes from the list, from a single answer and from the hot path."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from apps.surveys.entries import ResponseRow
+from apps.surveys.models import Response
+from apps.surveys.services import Recorded
+from cxm.api.serializers import utc_text
+
+
+def represent_response(
+    row: Response | ResponseRow, *, touchpoint: str | None, customer_external_id: str | None
+) -> dict[str, Any]:
+    """The documented fields of an answer, and what was made of it (score, metric, day)."""
+    return {
+        "id": str(row.id),
+        "survey": str(row.survey_id),
+        "version": row.version,
+        "answers": row.answers,
+        "completed": row.state == Response.State.SUBMITTED,
+        "state": str(row.state),
+        "score": row.score,
+        "metric": row.metric or None,
+        "comment": row.comment,
+        "customer": {"id": str(row.customer_id), "external_id": customer_external_id} if row.customer_id else None,
+        "contact_ok": row.contact_ok,
+        "touchpoint": touchpoint,
+        "channel": str(row.channel),
+        "unit": _id(row.unit_id),
+        "language": row.language,
+        "occurred_at": utc_text(row.occurred_at),
+        "day": row.day.isoformat(),
+        "recorded_at": utc_text(row.recorded_at),
+        "updated_at": utc_text(row.updated_at),
+        "source": row.source,
+        "source_id": row.source_id,
+        "attributes": row.attributes,
+    }
+
+
+def represent_stored(response: Response) -> dict[str, Any]:
+    """An answer read with ``select_related("customer", "touchpoint")``."""
+    return represent_response(
+        response,
+        touchpoint=response.touchpoint.key if response.touchpoint else None,
+        customer_external_id=response.customer.external_id if response.customer else None,
+    )
+
+
+def represent_recorded(recorded: Recorded, touchpoint: str | None) -> dict[str, Any]:
+    """A new answer, from what is known of it without reading it again."""
+    found = recorded.customer
+    return represent_response(
+        recorded.row, touchpoint=touchpoint, customer_external_id=found.external_id if found else None
+    )
+
+
+def _id(value: UUID | None) -> str | None:
+    return str(value) if value else None
