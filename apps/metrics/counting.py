@@ -137,16 +137,23 @@ def next_period(start: date, interval: Interval) -> date:
     return start + timedelta(days=7 if interval == "week" else 1)
 
 
-def surveys_for(selection: Selection, which: Which | None = None) -> list[SurveyFacts]:
-    """The surveys whose answers count. One query.
+def all_surveys() -> list[SurveyFacts]:
+    """Every survey of the organisation, those of employees too. One query."""
+    rows = Survey.objects.order_by("name", "id").values_list(
+        "id", "name", "kind", "relationship", "anonymous", "audience", "touchpoint_id"
+    )
+    return [SurveyFacts(*row[:5], employees=row[5] == Survey.Audience.EMPLOYEES, touchpoint_id=row[6]) for row in rows]
+
+
+def surveys_for(
+    selection: Selection, which: Which | None = None, *, among: Sequence[SurveyFacts] | None = None
+) -> list[SurveyFacts]:
+    """The surveys whose answers count. One query, or none when all surveys are given in `among`.
 
     Named surveys, whatever they are; else surveys of customers of the kind the selection asks for. What employees
     answer never mixes with what customers answer.
     """
-    rows = Survey.objects.order_by("name", "id").values_list(
-        "id", "name", "kind", "relationship", "anonymous", "audience", "touchpoint_id"
-    )
-    facts = [SurveyFacts(*row[:5], employees=row[5] == Survey.Audience.EMPLOYEES, touchpoint_id=row[6]) for row in rows]
+    facts = all_surveys() if among is None else among
     if selection.surveys is not None:
         return [survey for survey in facts if survey.id in selection.surveys]
     wanted = which or selection.which

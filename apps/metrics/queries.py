@@ -7,7 +7,7 @@ Nothing here writes. All functions need an organisation in force; what an actor 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -31,7 +31,6 @@ from apps.metrics.selection import Selection
 from apps.metrics.statistics import (
     RULES,
     Difference,
-    Histogram,
     Metric,
     Rule,
     compare,
@@ -134,7 +133,7 @@ def score(
     return Scores(
         metric=_measured(chosen, points, totals[NOW]),
         change=_change(chosen, points, totals[BEFORE], totals[NOW]) if compare_before else None,
-        series=_series(chosen, points, periods, interval) if interval else [],
+        series=series_of(chosen, points, periods, interval) if interval else [],
         groups=_groups(selection, metric, by, rule, scale) if by else [],
     )
 
@@ -153,44 +152,42 @@ def readings(
     tallies = count(selection, facts, metrics, compare=True)
     found = {}
     for metric in metrics:
-        reading = _reading(metric, tallies.get(Slot(metric, BEFORE)), tallies.get(Slot(metric)))
+        reading = read_tally(metric, tallies.get(Slot(metric, BEFORE)), tallies.get(Slot(metric)))
         if reading:
             found[metric] = reading
     return found
 
 
 def touchpoint_readings(
-    selection: Selection, metrics: Collection[str] = METRICS, *, compare_before: bool = False
+    selection: Selection,
+    metrics: Collection[str] = METRICS,
+    *,
+    compare_before: bool = False,
+    surveys: Sequence[SurveyFacts] | None = None,
 ) -> dict[UUID, dict[str, Reading]]:
     """The scores of every touchpoint that has answers, by touchpoint id and metric. Two queries.
 
     Each is the score that the filter `touchpoint` alone gives. A metric asked on several scales at one touchpoint is
     left out.
     """
-    tallies = count(
-        selection, surveys_for(selection, "any"), metrics, split=Split(by="touchpoint"), compare=compare_before
-    )
+    facts = surveys_for(selection, "any") if surveys is None else surveys
+    tallies = count(selection, facts, metrics, split=Split(by="touchpoint"), compare=compare_before)
     found: dict[UUID, dict[str, Reading]] = defaultdict(dict)
     for slot in tallies:
         if slot.key is None or slot.metric in found[slot.key]:
             continue
         before, now = (tallies.get(Slot(slot.metric, window, key=slot.key)) for window in (BEFORE, NOW))
-        reading = _reading(slot.metric, before, now)
+        reading = read_tally(slot.metric, before, now)
         if reading and (reading.metric.n or reading.metric.suppressed):
             found[slot.key][slot.metric] = reading
     return {key: metrics for key, metrics in found.items() if metrics}
 
 
-def pooled_histogram(selection: Selection, metric: str, scale: int) -> Histogram:
-    """The histogram behind a score, for comparisons that take one. Two queries."""
-    tallies = count(selection, surveys_for(selection), [metric])
-    return tallies.get(Slot(metric), Tally()).histogram(scale)
-
-
 # From counts to scores
 
 
-def _reading(metric: str, before: Tally | None, now: Tally | None) -> Reading | None:
+def read_tally(metric: str, before: Tally | None, now: Tally | None) -> Reading | None:
+    """The headline score of counts and its change; None when they are on several scales."""
     before, now = before or Tally(), now or Tally()
     rule = _rule_of(metric, None, [now, before])
     try:
@@ -264,8 +261,8 @@ def _change(rule: Rule, scale: int, before: Tally, now: Tally) -> Change | None:
     return Change.between(rule, compare(rule, before.histogram(scale), now.histogram(scale)))
 
 
-def _series(rule: Rule, scale: int, periods: dict[date, Tally], interval: Interval) -> list[Period]:
-    """From the first period with an answer to the last, without holes."""
+def series_of(rule: Rule, scale: int, periods: Mapping[date, Tally], interval: Interval) -> list[Period]:
+    """From the first period with an answer to the last, without holes. DomainError (`interval`) when too many."""
     answered = sorted(start for start, tally in periods.items() if tally.scales or tally.hidden)
     if not answered:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -323,7 +324,7 @@ def test_released_blocks_hold_enough_answers_inside_and_outside(days, threshold)
         assert sum(count.inside for count in held) >= threshold
         outside = sum(count.outside for count in held)
         assert outside == 0 or outside >= threshold
-    assert all(a.last < b.first for a, b in zip(blocks, blocks[1:], strict=False))
+    assert all(a.last < b.first for a, b in pairwise(blocks))
     if blocks:
         covered = sum(c.inside for c in days if blocks[0].first <= c.day <= blocks[-1].last)
         assert covered == sum(count.inside for count in days), "every answer belongs to a block"

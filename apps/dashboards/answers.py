@@ -1,0 +1,68 @@
+"""One answer in the words of the questions that were asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+
+from apps.surveys.definition import Definition, Question
+from apps.surveys.live import published_definition
+from apps.surveys.models import Response
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredQuestion:
+    """A question and what was said to it. `score` with metric and scale for measured ones, `text` for words."""
+
+    title: str
+    text: str
+    score: int | None = None
+    metric: str = ""
+    scale: int = 0
+
+
+def answered_questions(response: Response) -> list[AnsweredQuestion]:
+    """Every question that was answered, in order, worded as in the version and language answered.
+
+    One query, and none when the version is already known to this process. An answer whose question the version does
+    not have (it was imported) stands at the end under its own name.
+    """
+    definition = published_definition(response.survey_id, response.version)
+    given: Mapping[str, Any] = response.answers
+    found = [
+        _answered(definition, question, given[question.id], response.language)
+        for question in definition.questions.values()
+        if question.id in given
+    ]
+    unknown = [name for name in given if name not in definition.questions]
+    return found + [AnsweredQuestion(name, str(given[name])) for name in unknown]
+
+
+def _answered(definition: Definition, question: Question, value: Any, language: str) -> AnsweredQuestion:
+    title = definition.text(question.title, language)
+    if question.scale and isinstance(value, int):
+        label = question.labels.get(value)
+        return AnsweredQuestion(
+            title, definition.text(label, language) if label else "", value, question.metric, question.scale
+        )
+    return AnsweredQuestion(title, _in_words(definition, question, value, language))
+
+
+def _in_words(definition: Definition, question: Question, value: Any, language: str) -> str:
+    labels = {choice.id: definition.text(choice.label, language) for choice in question.choices}
+    if question.type == "matrix" and isinstance(value, Mapping):
+        rows = {row.id: definition.text(row.label, language) for row in question.rows}
+        return "; ".join(f"{rows.get(row, row)}: {labels.get(choice, choice)}" for row, choice in value.items())
+    if isinstance(value, list):
+        return ", ".join(labels.get(str(item), str(item)) for item in value)
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if question.type == "date":
+        day = parse_date(str(value))
+        return date_format(day) if day else str(value)
+    return labels.get(str(value), str(value))

@@ -1,0 +1,82 @@
+"""The filter bars of the dashboard and the feedback list. What the filters mean is decided in `apps.metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from apps.metrics.counting import SurveyFacts
+from apps.organizations.unit_tree import UnitTree
+from apps.touchpoints.models import Channel
+
+USUAL_DAYS = 90
+ANY = [("", _("Any"))]
+
+
+class ScoreFilterForm(forms.Form):
+    """Period, touchpoint, channel, survey and unit."""
+
+    all_time = {"period": "all"}
+    """What an address carries to say "all time", where the page's own default is a shorter period."""
+
+    def __init__(
+        self,
+        data: QueryDict,
+        *,
+        surveys: Iterable[SurveyFacts],
+        touchpoints: Iterable[tuple[str, str]],
+        units: UnitTree,
+        visible_units: frozenset | None = None,
+    ) -> None:
+        super().__init__(data)
+        self.fields["from"] = forms.DateField(label=_("From"), required=False)
+        self.fields["to"] = forms.DateField(label=_("To"), required=False)
+        self.fields["touchpoint"] = _choice(_("Touchpoint"), touchpoints)
+        self.fields["channel"] = _choice(_("Channel"), Channel.choices)
+        self.fields["survey"] = _choice(_("Survey"), [(str(survey.id), survey.name) for survey in surveys])
+        tree = [(str(unit.id), "\u2003" * level + unit.name) for unit, level in units.walk(visible_units)]
+        if tree:
+            self.fields["unit"] = _choice(_("Unit"), tree)
+
+
+class FeedbackFilterForm(ScoreFilterForm):
+    """The filters of scores, and those of single answers."""
+
+    all_time = {}
+
+    def __init__(self, data: QueryDict, *, languages: Iterable[str], **choices: object) -> None:
+        super().__init__(data, **choices)  # type: ignore[arg-type]
+        self.fields["q"] = forms.CharField(label=_("Search in comments"), required=False, max_length=200)
+        self.fields["metric"] = _choice(_("Metric"), [("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES")])
+        self.fields["band"] = _choice(
+            _("Score"),
+            [
+                ("promoter", _("Promoter or satisfied")),
+                ("passive", _("Passive or neutral")),
+                ("detractor", _("Detractor or dissatisfied")),
+            ],
+        )
+        self.fields["score"] = forms.CharField(label=_("Exact scores, such as 0,1"), required=False, max_length=40)
+        self.fields["kind"] = _choice(
+            _("Kind of survey"), [("relationship", _("Relationship")), ("touchpoint", _("Touchpoint"))]
+        )
+        self.fields["language"] = _choice(_("Language"), [(language, language) for language in languages])
+        self.fields["comment"] = forms.BooleanField(label=_("With a comment"), required=False)
+        self.fields["customer"] = forms.UUIDField(label=_("Customer"), required=False, widget=forms.HiddenInput)
+
+
+def _choice(label: object, choices: Iterable[tuple[object, object]]) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, required=False, choices=[*ANY, *choices])  # type: ignore[arg-type]
+
+
+def with_usual_period(params: QueryDict, today: date) -> QueryDict:
+    """The parameters, with the last 90 days where they name no period."""
+    if params.get("from") or params.get("to") or params.get("period") == "all":
+        return params
+    filled = params.copy()
+    filled["from"], filled["to"] = (today - timedelta(days=USUAL_DAYS - 1)).isoformat(), today.isoformat()
+    return filled

@@ -1,0 +1,548 @@
+"""What the dashboard shows, read in a handful of queries and made ready to print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import QueryDict
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+from apps.metrics.counting import (
+    BEFORE,
+    NOW,
+    Interval,
+    Slot,
+    Split,
+    SurveyFacts,
+    Tallies,
+    Tally,
+    count,
+    next_period,
+    surveys_for,
+)
+from apps.metrics.feedback import band_of
+from apps.metrics.queries import (
+    Change,
+    Period,
+    Reading,
+    read_tally,
+    series_of,
+    touchpoint_readings,
+)
+from apps.metrics.response_rates import ResponseRate, response_rate
+from apps.metrics.selection import Selection
+from apps.metrics.statistics import RULES, Metric, TopBoxRule
+from apps.surveys.models import Response
+from apps.touchpoints.models import Touchpoint
+from cxm.charts import Bar, Tone, TrendPoint, distribution, figure, figure_with_interval, sparkline, trend
+from cxm.charts.figures import interval as interval_words
+
+METRICS = ("nps", "csat", "ces")
+MOST_ROWS = 12
+MOST_COMMENTS = 6
+MOST_MOVED = 3
+
+NAMES = {
+    "nps": lambda: gettext("Net Promoter Score"),
+    "csat": lambda: gettext("Customer satisfaction"),
+    "ces": lambda: gettext("Customer effort"),
+}
+SHORT = {"nps": "NPS", "csat": "CSAT", "ces": "CES"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One headline figure."""
+
+    title: str
+    metric: Metric | None
+    change: Change | None
+    hint: str
+    note: str
+    spark: SafeString
+    url: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrendCard:
+    """The chosen metric over time."""
+
+    title: str
+    drawing: SafeString
+    table: dict[str, list]
+    legend: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionCard:
+    """How often each score was given."""
+
+    drawing: SafeString
+    legend: list[tuple[str, SafeString]]
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeatCell:
+    """One score of a touchpoint, its target, and the way to its answers."""
+
+    metric: Metric | None
+    target: float | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeatRow:
+    """A touchpoint with its scores; change and n are those of the first of them that is measured."""
+
+    id: UUID
+    name: str
+    channel: str
+    url: str
+    cells: list[HeatCell]
+    change: Change | None
+    unit: str
+    n: int | None
+    n_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comments:
+    """The newest comments behind what moved, or simply the newest when nothing did."""
+
+    rows: list[Response]
+    moved: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The whole dashboard."""
+
+    tiles: list[Tile]
+    trend: TrendCard | None
+    distribution: DistributionCard | None
+    rows: list[HeatRow]
+    further_rows: int
+    has_targets: bool
+    comments: Comments
+    shown_metric: str
+    interval: Interval
+    n: int
+    ever_asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses of the answers behind a number: the page's filters with some more."""
+
+    feedback_url: str
+    params: QueryDict
+
+    def to(self, **more: object) -> str:
+        query = self.params.copy()
+        for name in ("interval", "show", "period"):
+            query.pop(name, None)
+        for name, value in more.items():
+            query[name.rstrip("_")] = str(value)
+        return f"{self.feedback_url}?{query.urlencode()}"
+
+    def kind_of(self, relationship: bool) -> dict[str, str]:
+        """The kind of survey a headline is from, as a filter; none where the page's filters name what counts."""
+        if self.params.get("survey") or self.params.get("touchpoint") or self.params.get("journey"):
+            return {}
+        return {"kind": "relationship" if relationship else "touchpoint"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Headline:
+    """One metric of the tiles: its score, its periods, and which surveys it is from."""
+
+    reading: Reading | None
+    series: list[Period]
+    relationship: bool
+
+
+def usual_interval(selection: Selection) -> Interval:
+    """Days for two weeks, weeks for a year, months beyond."""
+    first, last = selection.days
+    length = (last - first).days
+    return "day" if length <= 14 else "week" if length <= 370 else "month"
+
+
+def overview(
+    selection: Selection,
+    surveys: Sequence[SurveyFacts],
+    touchpoints: Sequence[Touchpoint],
+    *,
+    links: Links,
+    interval: Interval,
+    shown_metric: str,
+) -> Overview:
+    """Everything on the dashboard. Five queries: relationship and touchpoint counts, scores by touchpoint, response
+    rate, comments (and one more for each anonymous survey)."""
+    headlines = _headlines(selection, surveys, interval)
+    chosen = headlines[shown_metric]
+    readings = touchpoint_readings(
+        selection, METRICS, compare_before=True, surveys=surveys_for(selection, "any", among=surveys)
+    )
+    rate = response_rate(
+        selection, [survey.id for survey in surveys_for(selection, "any", among=surveys)], interval=interval
+    )
+    rows = _heat_rows(touchpoints, readings, links)
+    return Overview(
+        tiles=[*(_tile(metric, headlines[metric], links) for metric in METRICS), _rate_tile(rate)],
+        trend=_trend_card(shown_metric, chosen, interval, links) if chosen.series else None,
+        distribution=_distribution_card(shown_metric, chosen, links),
+        rows=rows[:MOST_ROWS],
+        further_rows=max(0, len(rows) - MOST_ROWS),
+        has_targets=any(touchpoint.target for touchpoint in touchpoints),
+        comments=_comments(selection, surveys, headlines, touchpoints, readings),
+        shown_metric=shown_metric,
+        interval=interval,
+        n=sum(headline.reading.metric.n for headline in headlines.values() if headline.reading),
+        ever_asked=bool(surveys),
+    )
+
+
+# Tiles
+
+
+def _headlines(selection: Selection, surveys: Sequence[SurveyFacts], interval: Interval) -> dict[str, _Headline]:
+    """The headline of each metric: from the surveys named, else from relationship surveys, and only where there is
+    none of those from touchpoint surveys, which are never added to them."""
+    if selection.surveys is not None or selection.touchpoints is not None:
+        tallies = _count(selection, surveys_for(selection, "any", among=surveys), interval)
+        return {metric: _headline(metric, tallies, interval, relationship=False) for metric in METRICS}
+    asked = surveys_for(selection, "relationship", among=surveys)
+    tallies = _count(selection, asked, interval) if asked else {}
+    kinds = {survey.kind for survey in asked}
+    found, missing = {}, []
+    for metric in METRICS:
+        found[metric] = _headline(metric, tallies, interval, relationship=True)
+        if metric not in kinds and not _answered(found[metric]):
+            missing.append(metric)
+    if missing:
+        others = _count(selection, surveys_for(selection, "touchpoint", among=surveys), interval)
+        for metric in missing:
+            found[metric] = _headline(metric, others, interval, relationship=False)
+    return found
+
+
+def _answered(headline: _Headline) -> bool:
+    return headline.reading is not None and bool(headline.reading.metric.n)
+
+
+def _count(selection: Selection, surveys: Sequence[SurveyFacts], interval: Interval) -> Tallies:
+    return count(selection, surveys, METRICS, split=Split(interval=interval), compare=True)
+
+
+def _headline(metric: str, tallies: Tallies, interval: Interval, *, relationship: bool) -> _Headline:
+    now, before = (tallies.get(Slot(metric, window), Tally()) for window in (NOW, BEFORE))
+    reading = read_tally(metric, before, now)
+    periods = {
+        slot.period: tally
+        for slot, tally in tallies.items()
+        if slot.metric == metric and slot.window == NOW and slot.period
+    }
+    if reading is None:
+        return _Headline(None, [], relationship)
+    rule, scale = RULES[reading.metric.rule], len(reading.metric.distribution)
+    return _Headline(reading, series_of(rule, scale, periods, interval), relationship)
+
+
+def _tile(metric: str, headline: _Headline, links: Links) -> Tile:
+    reading = headline.reading
+    if reading is None:
+        hint, note = "", gettext("Asked on different scales: choose one survey.")
+        return Tile(NAMES[metric](), None, None, hint, note, SafeString(), links.to(metric=metric), metric)
+    kind = links.kind_of(headline.relationship)
+    note = "" if headline.relationship or not kind else gettext("from touchpoint surveys; no relationship survey yet")
+    return Tile(
+        title=NAMES[metric](),
+        metric=reading.metric,
+        change=reading.change,
+        hint=_scale_hint(reading.metric),
+        note=note,
+        spark=sparkline([period.metric.value for period in headline.series]),
+        url=links.to(metric=metric, **kind),
+        help=metric,
+    )
+
+
+def _rate_tile(rate: ResponseRate) -> Tile:
+    return Tile(
+        title=gettext("Response rate"),
+        metric=rate.metric,
+        change=rate.change,
+        hint=gettext("answered of delivered"),
+        note="" if rate.metric.n else gettext("No invitation was delivered in this period."),
+        spark=sparkline([metric.value for metric in rate.series]),
+        url="",
+        help="response-rate",
+    )
+
+
+def _scale_hint(metric: Metric) -> str:
+    """How the score was asked, in the rule's own terms."""
+    rule, scale = RULES[metric.rule], len(metric.distribution)
+    if isinstance(rule, TopBoxRule):
+        top = scale - rule.box(scale) + 1
+        return gettext("top %(box)s of %(scale)s") % {"box": top, "scale": scale}
+    if rule.unit == "mean":
+        return gettext("mean of %(scale)s, lower is better") % {"scale": scale}
+    return gettext("−100 to +100")
+
+
+# Trend and distribution
+
+
+def _trend_card(metric: str, headline: _Headline, interval: Interval, links: Links) -> TrendCard:
+    assert headline.reading is not None
+    unit = headline.reading.metric.unit
+    rule = RULES[headline.reading.metric.rule]
+    by = {"day": gettext("by day"), "week": gettext("by week"), "month": gettext("by month")}[interval]
+    title = gettext("%(metric)s %(by)s") % {"metric": SHORT[metric], "by": by}
+    years = {period.start.year for period in headline.series}
+    points = [_point(period, interval, len(years) > 1) for period in headline.series]
+    drawing = trend(
+        points,
+        id="trend",
+        title=gettext("%(title)s, with 95 %% interval") % {"title": title},
+        unit=unit,  # type: ignore[arg-type]
+        limits=rule.limits(len(headline.reading.metric.distribution)),
+    )
+    kind = links.kind_of(headline.relationship)
+    rows = []
+    for period, point in zip(headline.series, points, strict=True):
+        last = next_period(period.start, interval) - timedelta(days=1)
+        start, end = _within(links.params, period.start, last)
+        url = links.to(metric=metric, from_=start.isoformat(), to_=end.isoformat(), **kind)
+        found = period.metric
+        rows.append(
+            [
+                point.name,
+                gettext("hidden: too few answers") if found.suppressed else figure(found.value, unit, decimals=1),  # type: ignore[arg-type]
+                interval_words(found.low, found.high, unit, decimals=1),  # type: ignore[arg-type]
+                format_html('<a href="{}">{}</a>', url, found.n) if found.n and not found.suppressed else str(found.n),
+            ]
+        )
+    return TrendCard(
+        title=gettext("%(metric)s over time") % {"metric": SHORT[metric]},
+        drawing=drawing,
+        table={
+            "columns": [gettext("Period"), SHORT[metric], gettext("95 % interval"), gettext("Answers")],
+            "rows": rows,
+        },
+        legend=[
+            ("cx-kline", title),
+            ("cx-kband", gettext("95 % interval")),
+            ("cx-khollow", gettext("fewer than 30 answers")),
+        ],
+    )
+
+
+def _within(params: QueryDict, start: date, end: date) -> tuple[date, date]:
+    """A period cut to the window of the page, whose first and last periods may be parts of one."""
+    first, last = params.get("from"), params.get("to")
+    return max(start, date.fromisoformat(first)) if first and len(first) == 10 else start, (
+        min(end, date.fromisoformat(last)) if last and len(last) == 10 else end
+    )
+
+
+def _point(period: Period, interval: Interval, with_year: bool) -> TrendPoint:
+    day = date_format(period.start, "j M Y" if with_year else "j M")
+    if interval == "month":
+        label, name = date_format(period.start, "M Y" if with_year else "M"), date_format(period.start, "F Y")
+    elif interval == "week":
+        label, name = day, gettext("Week of %(day)s") % {"day": day}
+    else:
+        label, name = day, date_format(period.start, "D j M Y")
+    metric = period.metric
+    return TrendPoint(label, name, metric.value, metric.low, metric.high, metric.n)
+
+
+def tones(metric: Metric) -> dict[str, Tone]:
+    """Score -> bad, neutral or good, as the rule counts it."""
+    rule, scores = RULES[metric.rule], [int(score) for score in metric.distribution]
+    scale = len(scores)
+    if rule.metric == "nps":
+        return {str(s): "pro" if s >= 9 else "pas" if s >= 7 else "det" for s in scores}
+    if isinstance(rule, TopBoxRule):
+        top, low = rule.box(scale), scale - rule.box(scale) + 1
+        return {str(s): "pro" if s >= top else "det" if s <= low else "pas" for s in scores}
+    return {str(s): "pro" if s <= 2 else "det" if s >= 4 else "pas" for s in scores}
+
+
+def _distribution_card(metric: str, headline: _Headline, links: Links) -> DistributionCard | None:
+    if headline.reading is None or not any(headline.reading.metric.distribution.values()):
+        return None
+    found = headline.reading.metric
+    of_score = tones(found)
+    bars = [Bar(score, n, of_score[score]) for score, n in found.distribution.items()]
+    kind = links.kind_of(headline.relationship)
+    words = _band_words(metric)
+    legend = []
+    for tone, band in (("det", "detractor"), ("pas", "passive"), ("pro", "promoter")):
+        scores = [score for score, of in of_score.items() if of == tone]
+        if not scores:
+            continue
+        n = sum(bar.count for bar in bars if bar.tone == tone)
+        span = scores[0] if len(scores) == 1 else f"{scores[0]}–{scores[-1]}"
+        url = links.to(metric=metric, band=band, **kind)
+        legend.append((f"cx-k{tone}", format_html('<a href="{}">{} {} · {}</a>', url, words[tone], span, n)))
+    return DistributionCard(
+        drawing=distribution(bars, id="distribution", title=gettext("Distribution of %(n)s answers") % {"n": found.n}),
+        legend=legend,
+        caption=_caption(metric, found, bars),
+    )
+
+
+def _band_words(metric: str) -> dict[str, str]:
+    if metric == "nps":
+        return {"det": gettext("Detractors"), "pas": gettext("Passives"), "pro": gettext("Promoters")}
+    if metric == "csat":
+        return {"det": gettext("Dissatisfied"), "pas": gettext("Neutral"), "pro": gettext("Satisfied")}
+    return {"det": gettext("Difficult"), "pas": gettext("Neutral"), "pro": gettext("Easy")}
+
+
+def _caption(metric: str, found: Metric, bars: Iterable[Bar]) -> str:
+    """How the headline follows from the bars."""
+    bars = list(bars)
+
+    def share(tone: str) -> str:
+        hits = sum(bar.count for bar in bars if bar.tone == tone)
+        return figure(100 * hits / found.n, "percent", decimals=1)
+
+    printed = figure_with_interval(found.value, found.low, found.high, found.unit)  # type: ignore[arg-type]
+    if metric == "nps":
+        return gettext("%(pro)s promoters − %(det)s detractors = %(score)s, with its 95 %% interval.") % {
+            "pro": share("pro"),
+            "det": share("det"),
+            "score": printed,
+        }
+    if found.unit == "mean":
+        return gettext("Mean %(score)s, with its 95 %% interval.") % {"score": printed}
+    return gettext("%(pro)s in the best box: %(score)s, with its 95 %% interval.") % {
+        "pro": share("pro"),
+        "score": printed,
+    }
+
+
+# Touchpoints
+
+
+def _heat_rows(
+    touchpoints: Sequence[Touchpoint], readings: dict[UUID, dict[str, Reading]], links: Links
+) -> list[HeatRow]:
+    """Touchpoints in use, the worst first; those without an answer last."""
+    rows = []
+    for touchpoint in touchpoints:
+        measured = readings.get(touchpoint.pk, {})
+        if touchpoint.archived_at and not measured:
+            continue
+        first = next((metric for metric in METRICS if metric in measured), None)
+        cells = [
+            HeatCell(
+                metric=measured[metric].metric if metric in measured else None,
+                target=_target(touchpoint, metric),
+                url=links.to(touchpoint=touchpoint.key, metric=metric) if metric in measured else "",
+            )
+            for metric in METRICS
+        ]
+        lead = measured.get(first) if first else None
+        rows.append(
+            HeatRow(
+                id=touchpoint.pk,
+                name=touchpoint.name,
+                channel=touchpoint.channel,
+                url=links.to(touchpoint=touchpoint.key),
+                cells=cells,
+                change=lead.change if lead else None,
+                unit=lead.metric.unit if lead else "points",
+                n=lead.metric.n if lead else None,
+                n_url=links.to(touchpoint=touchpoint.key, metric=first) if first else "",
+            )
+        )
+    return sorted(rows, key=_worst_first)
+
+
+def _worst_first(row: HeatRow) -> tuple[bool, bool, float, str]:
+    lead = next((cell.metric for cell in row.cells if cell.metric), None)
+    value = lead.value if lead and lead.value is not None else 0.0
+    return lead is None, lead is not None and not lead.usable, value, row.name.casefold()
+
+
+def _target(touchpoint: Touchpoint, metric: str) -> float | None:
+    target = (touchpoint.target or {}).get(metric)
+    return float(target) if isinstance(target, int | float) and not isinstance(target, bool) else None
+
+
+# Comments
+
+
+def _comments(
+    selection: Selection,
+    surveys: Sequence[SurveyFacts],
+    headlines: dict[str, _Headline],
+    touchpoints: Sequence[Touchpoint],
+    readings: dict[UUID, dict[str, Reading]],
+) -> Comments:
+    """Comments from the touchpoints that moved most, on the side they moved to. One query.
+
+    Anonymous surveys have no comments here: under a filter on time a single one may stand alone.
+    """
+    names = {touchpoint.pk: touchpoint.name for touchpoint in touchpoints}
+    moves: list[tuple[float, str, Q]] = []
+    for pk, measured in readings.items():
+        for metric, reading in measured.items():
+            if reading.change and reading.change.significant and pk in names:
+                moves.append(
+                    (_size(reading.change), names[pk], Q(touchpoint=pk, metric=metric) & _side(reading.change))
+                )
+    for metric, headline in headlines.items():
+        change = headline.reading.change if headline.reading else None
+        if headline.relationship and change and change.significant:
+            moves.append((_size(change), NAMES[metric](), Q(survey__relationship=True, metric=metric) & _side(change)))
+    moves = sorted(moves, key=lambda move: -move[0])[:MOST_MOVED]
+    asked = [survey.id for survey in surveys_for(selection, "any", among=surveys) if not survey.anonymous]
+    rows = (
+        selection.responses()
+        .filter(selection.window() & selection.dimensions(), survey__in=asked)
+        .exclude(comment="")
+        .select_related("touchpoint", "survey")
+        .order_by("-occurred_at", "-id")
+    )
+    if moves:
+        behind = Q()
+        for _size_of_move, _name, q in moves:
+            behind |= q
+        found = list(rows.filter(behind)[:MOST_COMMENTS])
+        if found:
+            return Comments(found, list(dict.fromkeys(name for _, name, _ in moves)))
+    return Comments(list(rows[:MOST_COMMENTS]), [])
+
+
+def _size(change: Change) -> float:
+    """A move as a share of its scale, so that points, percent and means can be ranked together."""
+    return abs(change.difference) / {"points": 200, "percent": 100}.get(change.unit, 6)
+
+
+def _side(change: Change) -> Q:
+    return band_of("promoter" if change.better else "detractor")
+
+
+def period_in_words(selection: Selection) -> str:
+    """ "vs prior 90 days", or nothing where there is no period before."""
+    if selection.before() is None:
+        return ""
+    first, last = selection.days
+    days = (last - first).days + 1
+    return ngettext("vs prior %(n)s day", "vs prior %(n)s days", days) % {"n": days}

@@ -1,0 +1,13 @@
+from django.urls import path
+
+from apps.dashboards import views
+
+app_name = "dashboards"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("scores.csv", views.export_scores, name="export_scores"),
+    path("feedback/", views.feedback_list, name="feedback"),
+    path("feedback/export.csv", views.export_feedback, name="export_feedback"),
+    path("feedback/<uuid:pk>/", views.feedback_detail, name="answer"),
+]

@@ -1,0 +1,196 @@
+"""The dashboard, and the feedback behind its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.utils.timezone import localdate, localtime
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET
+
+from apps.dashboards.answers import answered_questions
+from apps.dashboards.forms import FeedbackFilterForm, ScoreFilterForm, with_usual_period
+from apps.dashboards.overview import METRICS, Links, overview, period_in_words, usual_interval
+from apps.dashboards.tables import MOST_ROWS, feedback_rows, score_rows
+from apps.metrics.counting import INTERVALS, SurveyFacts, all_surveys
+from apps.metrics.feedback import (
+    answer,
+    feedback,
+    languages_used,
+    older_than,
+    read_feedback_filter,
+)
+from apps.metrics.filters import read_selection
+from apps.organizations.queries import unit_tree
+from apps.surveys.models import Response
+from apps.touchpoints.models import Touchpoint
+from cxm.errors import DomainError
+from cxm.ids import parse_uuid
+from cxm.spreadsheets import csv_lines
+from cxm.web.urls import org_url
+from cxm.web.views import permission_required, render_page
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list by keyset."""
+
+    rows: list[Response]
+    total: int
+    next_url: str | None
+    previous_url: str | None = None
+
+
+@permission_required("metrics.view")
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """The dashboard: tiles, trend, distribution, touchpoints, comments."""
+    organization, actor = request.organization, request.actor
+    params = with_usual_period(request.GET, localdate())
+    selection = read_selection(params, actor=actor, organization=organization)
+    surveys = all_surveys()
+    touchpoints = list(Touchpoint.objects.order_by("name", "id"))
+    interval = params["interval"] if params.get("interval") in INTERVALS else usual_interval(selection)
+    shown = params["show"] if params.get("show") in METRICS else "nps"
+    found = overview(
+        selection,
+        surveys,
+        touchpoints,
+        links=Links(org_url(organization, "dashboards:feedback"), params),
+        interval=interval,
+        shown_metric=shown,
+    )
+    form = ScoreFilterForm(params, **_choices(request, surveys, touchpoints))
+    context = {
+        "page_title": gettext("Dashboard"),
+        "form": form,
+        "overview": found,
+        "period_words": period_in_words(selection),
+        "note": gettext("%(zone)s, counted to the minute") % {"zone": organization.timezone},
+        "intervals": [("day", gettext("Day")), ("week", gettext("Week")), ("month", gettext("Month"))],
+        "metrics": [("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES")],
+        "export_query": params.urlencode(),
+    }
+    return render_page(request, "dashboards/home.html", context)
+
+
+@permission_required("metrics.view")
+@require_GET
+def export_scores(request: HttpRequest) -> StreamingHttpResponse:
+    """What the dashboard shows, as a CSV table: headlines, periods and touchpoints."""
+    params = with_usual_period(request.GET, localdate())
+    selection = read_selection(params, actor=request.actor, organization=request.organization)
+    interval = params["interval"] if params.get("interval") in INTERVALS else usual_interval(selection)
+    return _csv(score_rows(selection, interval), "scores")
+
+
+@permission_required("feedback.view")
+@require_GET
+def feedback_list(request: HttpRequest) -> HttpResponse:
+    """Answers, newest first, with every filter that a number of the product can have."""
+    wanted = read_feedback_filter(request.GET, actor=request.actor, organization=request.organization)
+    found = feedback(wanted)
+    surveys = all_surveys()
+    touchpoints = list(Touchpoint.objects.order_by("name", "id"))
+    form = FeedbackFilterForm(request.GET, languages=languages_used(), **_choices(request, surveys, touchpoints))
+    context = {
+        "page_title": gettext("Feedback"),
+        "form": form,
+        "page": _page(request, found.rows),
+        "hidden_surveys": found.hidden_surveys,
+        "note": request.organization.timezone,
+        "filtered": any(request.GET.get(name) for name in form.fields),
+        "export_query": request.GET.urlencode(),
+    }
+    return render_page(request, "feedback/list.html", context, partial="list")
+
+
+@permission_required("feedback.view")
+@require_GET
+def feedback_detail(request: HttpRequest, pk: str) -> HttpResponse:
+    """One answer, question by question, in the words of the version that was answered."""
+    found = answer(pk, actor=request.actor, organization=request.organization)
+    context = {
+        "page_title": found.customer or gettext("Answer"),
+        "response": found,
+        "questions": answered_questions(found),
+        "may_see_customer": request.actor.can("customers.view", found.customer.unit_id if found.customer else None),
+    }
+    return render_page(request, "feedback/detail.html", context)
+
+
+@permission_required("exports.run")
+@require_GET
+def export_feedback(request: HttpRequest) -> StreamingHttpResponse:
+    """The filtered answers as CSV, at most 50,000 rows."""
+    request.actor.require("feedback.view")
+    wanted = read_feedback_filter(request.GET, actor=request.actor, organization=request.organization)
+    with_customers = request.actor.can("customers.view")
+    return _csv(feedback_rows(feedback(wanted).rows[:MOST_ROWS], with_customers=with_customers), "feedback")
+
+
+def _choices(request: HttpRequest, surveys: list[SurveyFacts], touchpoints: list[Touchpoint]) -> dict[str, Any]:
+    return {
+        "surveys": surveys,
+        "touchpoints": [(touchpoint.key, touchpoint.name) for touchpoint in touchpoints],
+        "units": unit_tree(),
+        "visible_units": request.actor.visible_units("metrics.view"),
+    }
+
+
+def _page(request: HttpRequest, rows: QuerySet[Response]) -> Page:
+    """The page after the answer that `after` names. Two queries: rows and their number."""
+    total = rows.count()
+    position = _position(request.GET)
+    shown = list((older_than(rows, *position) if position else rows)[: PAGE + 1])
+    following = None
+    if len(shown) > PAGE:
+        last = shown[PAGE - 1]
+        query = request.GET.copy()
+        query["cursor"] = f"{last.occurred_at.isoformat()}~{last.pk}"
+        following = f"?{query.urlencode()}"
+    first = None
+    if position:
+        query = request.GET.copy()
+        query.pop("cursor")
+        first = f"?{query.urlencode()}"
+    return Page(shown[:PAGE], total, following, first)
+
+
+def _position(params: QueryDict) -> tuple[datetime, Any] | None:
+    when, _, text = params.get("cursor", "").partition("~")
+    pk = parse_uuid(text)
+    if not when:
+        return None
+    try:
+        moment = datetime.fromisoformat(when)
+    except ValueError:
+        moment = None
+    if pk is None or moment is None or moment.tzinfo is None:
+        raise DomainError(gettext("This page of the list does not exist. Start from the first one."), field="cursor")
+    return moment, pk
+
+
+def _csv(rows: Iterator[list[object]], name: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(
+        (line.encode("utf-8-sig" if first else "utf-8") for first, line in _marked(csv_lines(rows))),
+        content_type="text/csv; charset=utf-8",
+    )
+    response["Content-Disposition"] = f'attachment; filename="{name}-{localtime():%Y-%m-%d}.csv"'
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _marked(lines: Iterator[str]) -> Iterator[tuple[bool, str]]:
+    """Mark the first line, which carries the byte order mark that spreadsheets need to see UTF-8."""
+    first = True
+    for line in lines:
+        yield first, line
+        first = False

@@ -1,0 +1,229 @@
+"""The answers behind the scores: the same filters as a metric, row by row.
+
+A metric with n answers leads to a list of exactly these n. Answers of an anonymous survey are shown as rows only all
+together and in sufficient number: a row under any other filter would tell more than the filter may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext
+
+from apps.customers.models import Customer
+from apps.metrics.counting import SurveyFacts, surveys_for
+from apps.metrics.filters import UNSTORABLE, Errors, read_selection, values_of
+from apps.metrics.scored_answers import further_questions
+from apps.metrics.selection import Selection
+from apps.metrics.statistics import COMMENT_THRESHOLD, RULES, TopBoxRule, rule_for
+from apps.organizations.models import Organization
+from apps.surveys.models import Response
+from cxm.actor import Actor
+from cxm.errors import NotFound
+from cxm.ids import parse_uuid
+
+METRICS = ("nps", "csat", "ces")
+BANDS = ("promoter", "passive", "detractor")
+KINDS = ("relationship", "touchpoint")
+LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackFilter:
+    """A selection, and the filters that only single answers have."""
+
+    selection: Selection
+    metric: str | None = None
+    band: str | None = None
+    scores: frozenset[int] | None = None
+    scale: int | None = None
+    language: str = ""
+    commented: bool = False
+    text: str = ""
+    customer: UUID | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Whether anything but the choice of surveys is filtered."""
+        plain = Selection(
+            surveys=self.selection.surveys,
+            which=self.selection.which,
+            zone=self.selection.zone,
+            threshold=self.selection.threshold,
+            include_provisional=self.selection.include_provisional,
+        )
+        return self != FeedbackFilter(plain)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The rows of a filter, newest first, and what is not among them."""
+
+    rows: QuerySet[Response]
+    hidden_surveys: list[str]
+
+
+def read_feedback_filter(params: QueryDict, *, actor: Actor, organization: Organization) -> FeedbackFilter:
+    """The filters of the feedback list from a query string; those of `read_selection` and, of single answers:
+
+    `metric` (answers with such a score), `band` (promoter, passive, detractor, or what these are on other scales),
+    `score` (one or several), `scale`, `language`, `comment=1`, `q`, `customer`, and `kind` (relationship or touchpoint
+    surveys; both without it). Raises DomainErrors naming what cannot be understood.
+    """
+    problems = Errors()
+    selection = read_selection(
+        params, actor=actor, organization=organization, permission="feedback.view", errors=problems
+    )
+    kind = _one_of(params, "kind", KINDS, problems)
+    scores = _numbers(params, "score", problems)
+    scale = _numbers(params, "scale", problems)
+    text = UNSTORABLE.sub("", params.get("q", "")).strip()[:LONGEST_TEXT]
+    language = params.get("language", "").strip()
+    found = FeedbackFilter(
+        selection=replace(selection, which=kind or "any"),  # type: ignore[arg-type]
+        metric=_one_of(params, "metric", METRICS, problems),
+        band=_one_of(params, "band", BANDS, problems),
+        scores=scores,
+        scale=min(scale) if scale else None,
+        language="" if UNSTORABLE.search(language) else language[:10],
+        commented=params.get("comment", "") in ("1", "true", "on", "yes"),
+        text=text,
+        customer=_customer(params, problems),
+    )
+    problems.raise_if_any()
+    return found
+
+
+def feedback(wanted: FeedbackFilter) -> Feedback:
+    """The answers that fit, newest first. One query for the surveys; the rows cost nothing until they are read.
+
+    One more query for each anonymous survey that is asked for by name and nothing else.
+    """
+    surveys = surveys_for(wanted.selection)
+    shown, hidden = [], []
+    for survey in surveys:
+        if not survey.anonymous or _may_be_listed(wanted, survey):
+            shown.append(survey.id)
+        else:
+            hidden.append(survey.name)
+    selection = wanted.selection
+    rows = selection.responses().filter(selection.window() & selection.dimensions(), survey__in=shown)
+    if wanted.metric or wanted.band or wanted.scores is not None:
+        rows = rows.filter(_scored(wanted, shown))
+    if wanted.scale is not None:
+        rows = rows.filter(scale=wanted.scale)
+    if wanted.language:
+        rows = rows.filter(language=wanted.language)
+    if wanted.commented:
+        rows = rows.exclude(comment="")
+    if wanted.text:
+        rows = rows.filter(comment__icontains=wanted.text)
+    if wanted.customer:
+        rows = rows.filter(customer=wanted.customer)
+    rows = rows.select_related("survey", "customer", "touchpoint", "unit").order_by("-occurred_at", "-id")
+    return Feedback(rows, hidden)
+
+
+def older_than(rows: QuerySet[Response], occurred_at: datetime, pk: UUID) -> QuerySet[Response]:
+    """The rows after this one in a list ordered newest first: a page at any depth costs the same."""
+    return rows.filter(Q(occurred_at__lt=occurred_at) | Q(occurred_at=occurred_at, pk__lt=pk))
+
+
+def answer(pk: UUID, *, actor: Actor, organization: Organization) -> Response:
+    """One answer the actor may see. Raises NotFound, also for answers of anonymous surveys, which have no page."""
+    units = actor.visible_units("feedback.view")
+    rows = Response.objects.select_related("survey", "customer", "touchpoint", "unit").filter(survey__anonymous=False)
+    if units is not None:
+        rows = rows.filter(unit__in=units)
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def band_of(band: str) -> Q:
+    """Headline scores in a band, on every scale: promoters and the satisfied, detractors and the dissatisfied."""
+    nps = Q(metric="nps")
+    q = nps & {"promoter": Q(score__gte=9), "passive": Q(score__in=(7, 8)), "detractor": Q(score__lte=6)}[band]
+    for metric in ("csat", "ces"):
+        rule = rule_for(metric)
+        assert isinstance(rule, TopBoxRule)
+        for scale in rule.scales:
+            top, low = rule.box(scale), scale - rule.box(scale) + 1
+            inside = {
+                "promoter": Q(score__gte=top),
+                "passive": Q(score__gt=low, score__lt=top),
+                "detractor": Q(score__lte=low),
+            }[band]
+            q |= Q(metric=metric, scale=scale) & inside
+    # Effort on five points: the less the better, in the same proportions as satisfaction on five points.
+    assert not RULES["ces1.mean.v1"].higher_is_better
+    effort = {"promoter": Q(score__lte=2), "passive": Q(score=3), "detractor": Q(score__gte=4)}[band]
+    return q | (Q(metric="ces", scale=5) & effort)
+
+
+def languages_used() -> list[str]:
+    """Languages that answers were given in. One query."""
+    rows = Response.objects.exclude(language="").order_by("language").values_list("language", flat=True).distinct()
+    return list(rows)
+
+
+def _scored(wanted: FeedbackFilter, survey_ids: Sequence[UUID]) -> Q:
+    """Answers with the metric, the band and the scores asked for; also where it is not their headline question."""
+    headline = Q(score__isnull=False)
+    if wanted.metric:
+        headline &= Q(metric=wanted.metric)
+    if wanted.band:
+        headline &= band_of(wanted.band)
+    if wanted.scores is not None:
+        headline &= Q(score__in=wanted.scores)
+    if not wanted.metric or wanted.band or wanted.scores is not None:
+        return headline
+    for question in further_questions(survey_ids):
+        if question.metric == wanted.metric:
+            headline |= Q(survey=question.survey_id, version=question.version, answers__has_key=question.question) & ~Q(
+                score_question=question.question
+            )
+    return headline
+
+
+def _may_be_listed(wanted: FeedbackFilter, survey: SurveyFacts) -> bool:
+    if wanted.narrow or wanted.selection.surveys != frozenset({survey.id}):
+        return False
+    n = wanted.selection.responses().filter(survey=survey.id).aggregate(n=Count("id"))["n"]
+    return n >= COMMENT_THRESHOLD
+
+
+def _one_of(params: QueryDict, name: str, allowed: Iterable[str], problems: Errors) -> str | None:
+    value = params.get(name) or None
+    if value and value not in allowed:
+        message = gettext("Choose one of %(all)s.") % {"all": ", ".join(allowed)}
+        problems.add(name, message)
+        return None
+    return value
+
+
+def _numbers(params: QueryDict, name: str, problems: Errors) -> frozenset[int] | None:
+    values = values_of(params, name)
+    if not values:
+        return None
+    if not all(value.isascii() and value.isdigit() and int(value[:9]) <= 11 for value in values):
+        problems.add(name, gettext("Scores are whole numbers from 0 to 11."))
+        return None
+    return frozenset(map(int, values))
+
+
+def _customer(params: QueryDict, problems: Errors) -> UUID | None:
+    value = params.get("customer", "").strip()
+    if not value:
+        return None
+    pk = parse_uuid(value)
+    if pk is None or not Customer.objects.filter(pk=pk).exists():
+        problems.add("customer", gettext("There is no such customer here."), "not_found")
+        return None
+    return pk
