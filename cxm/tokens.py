@@ -45,6 +45,8 @@ def read_token(purpose: str, token: str, key_version: int = 1) -> TokenSubject |
         raw = base64.b64decode(token + "==", altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
+    if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != token:
+        return None  # the last character has bits to spare: only the one way of writing it is ours
     body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
     if len(raw) != _TOKEN_BYTES or not hmac.compare_digest(mac, _mac(purpose, body)) or body[0] != key_version:
         return None
