@@ -100,8 +100,19 @@ class LinkEvent(TenantModel):
         indexes = [models.Index(fields=["tenant", "invitation", "at"], name="link_event_invitation")]
 
 
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    """Entries of the list, those that were lifted included until one says otherwise."""
+
+    def in_force(self) -> SuppressionQuerySet:
+        """Only what was not lifted."""
+        return self.filter(lifted_at=None)
+
+
 class Suppression(TenantModel):
-    """Somebody who is never mailed again, whatever queued the mail: an address, or a customer who has none here."""
+    """Somebody who is never mailed again, whatever queued the mail: an address, or a customer who has none here.
+
+    An entry that is lifted stays, with the reason: it is history, and in force no more.
+    """
 
     class Reason(models.TextChoices):
         UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
@@ -115,12 +126,23 @@ class Suppression(TenantModel):
     note = models.CharField(max_length=200, blank=True)
     customer = TenantForeignKey("customers.Customer", models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField(default=now)
+    lifted_at = models.DateTimeField(null=True)
+    lifted_because = models.CharField(max_length=200, blank=True)
+    lifted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    objects = models.Manager.from_queryset(SuppressionQuerySet)()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "email"], condition=~models.Q(email=""), name="suppression_email"),
             models.UniqueConstraint(
-                fields=["tenant", "customer"], condition=models.Q(email=""), name="suppression_customer"
+                fields=["tenant", "email"],
+                condition=~models.Q(email="") & models.Q(lifted_at=None),
+                name="suppression_email",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "customer"],
+                condition=models.Q(email="", lifted_at=None),
+                name="suppression_customer",
             ),
         ]
         indexes = [models.Index(fields=["tenant", "-at", "-id"], name="suppression_recent")]

@@ -11,7 +11,6 @@ from uuid import UUID
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.timezone import now
 
-from apps.customers.models import Customer
 from apps.customers.timeline import Position, TimelineItem, older_than
 from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent, Suppression
 from apps.dispatch.scanners import HEADLESS, PROGRAM, TOO_MANY_SCORES, TOO_SOON
@@ -120,18 +119,9 @@ def suspected_scanner_hits(survey: Survey) -> int:
 
 
 def suppressions(text: str = "") -> QuerySet[Suppression]:
-    """The suppression list, newest first; with `text` the addresses that hold it."""
-    rows = Suppression.objects.select_related("customer").order_by("-at", "-id")
+    """The suppression list in force, newest first; with `text` the addresses that hold it."""
+    rows = Suppression.objects.in_force().select_related("customer").order_by("-at", "-id")
     return rows.filter(email__contains=text.strip().lower()) if text.strip() else rows
-
-
-def customers_to_ask(actor: Actor, *, stage: str = "") -> QuerySet[Customer]:
-    """Customers with an e-mail address that the actor may send to, of one stage or all, newest first."""
-    rows = Customer.objects.exclude(Q(email=None) | Q(email="")).order_by("-created_at", "-id")
-    units = actor.visible_units("surveys.send")
-    if units is not None:
-        rows = rows.filter(unit_id__in=units)
-    return rows.filter(stage=stage) if stage else rows
 
 
 def invitation_items(customer_id: UUID, before: Position | None, limit: int) -> list[TimelineItem]:

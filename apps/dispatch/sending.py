@@ -291,7 +291,7 @@ class _Facts:
 
 def _facts(invitation: Invitation, lease: datetime) -> _Facts | None:
     """The facts of a row that is still ours to send; None when it was cancelled, blocked or leased to another (1 query)."""
-    suppressed = Suppression.objects.filter(
+    suppressed = Suppression.objects.in_force().filter(
         Q(email=OuterRef("customer__email")) | Q(email="", customer=OuterRef("customer_id"))
     )
     consent = (

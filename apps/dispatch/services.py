@@ -63,6 +63,7 @@ def invite_customers(
     subject: str = "",
     opening: str = "",
     reply_to: str = "",
+    expected: int | None = None,
 ) -> InvitationCounts:
     """Ask customers to answer a survey: one row each, queued or blocked by a rule with its figures.
 
@@ -77,10 +78,11 @@ def invite_customers(
         subject: the organisation's own subject line, "" for the standard one in each recipient's language.
         opening: the organisation's own first sentence, "" for the standard one.
         reply_to: where replies go, "" for nowhere but the sender's address.
+        expected: how many mails the person who confirmed was told of; None when nobody was.
 
     Raises:
         NotAllowed: without `surveys.send`.
-        Conflict: the survey is not live.
+        Conflict: the survey is not live, or not exactly `expected` customers may be asked any more.
         DomainErrors: naming `customers.<position>`, `send_at`, `channel`, `subject`, `opening` or `reply_to`.
     """
     actor.require("surveys.send")
@@ -97,6 +99,12 @@ def invite_customers(
             ignore_new_customer_wait=ignore_new_customer_wait,
         )
         counts = _counted(assessed)
+        if expected is not None and counts.eligible != expected:
+            raise Conflict(
+                _("It would be %(now)d mails now, not %(before)d: something changed since you looked. Look again.")
+                % {"now": counts.eligible, "before": expected},
+                code="count_changed",
+            )
         batch = InvitationBatch.objects.create(
             survey=survey,
             channel=channel,

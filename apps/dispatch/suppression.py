@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
@@ -31,7 +32,7 @@ def suppress(
     with transaction.atomic():
         who: dict[str, Any] = {"email": email} if email else {"email": "", "customer": customer}
         suppression, made = Suppression.objects.get_or_create(
-            **who, defaults={"reason": reason, "note": note, "customer": customer}
+            **who, lifted_at=None, defaults={"reason": reason, "note": note, "customer": customer}
         )
         mine = Q(customer__email=email) if email else Q(customer=customer)
         Invitation.objects.filter(
@@ -50,17 +51,23 @@ def add_suppression(*, actor: Actor, email: str, note: str = "") -> Suppression:
 
 
 def lift_suppression(*, actor: Actor, suppression: Suppression, reason: str) -> None:
-    """Take somebody off the suppression list; `reason` says why, and is kept in the audit log as given or not.
+    """Take somebody off the suppression list. The entry stays as history, with `reason`.
 
     Raises `DomainError` naming `reason` when it is empty: somebody once said stop.
     """
     actor.require_everywhere("organization.settings")
-    if not one_field(reason, "reason", 200):
+    because = one_field(reason, "reason", 200)
+    if not because:
         raise DomainError(
             _("Say why this person may be mailed again, for example “asked us on the phone”."),
             field="reason",
             code="required",
         )
     with transaction.atomic():
-        record(actor=actor, action="dispatch.suppression_lifted", target=suppression, fields=["reason"])
-        suppression.delete()
+        lifted = (
+            Suppression.objects.in_force()
+            .filter(pk=suppression.pk)
+            .update(lifted_at=now(), lifted_because=because, lifted_by_id=actor.user_id)
+        )
+        if lifted:
+            record(actor=actor, action="dispatch.suppression_lifted", target=suppression)
