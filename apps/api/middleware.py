@@ -6,7 +6,7 @@ docs, which hold nothing of an organisation, need no key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from apps.accounts.clients import client_ip
+from apps.organizations.models import Organization
 from apps.organizations.services.keys import KeyHolder, authenticate_api_key
 from cxm.api.keys import parse_key
 from cxm.api.permissions import CHALLENGE
@@ -48,11 +49,25 @@ class ApiKeyMiddleware:
         if verdict.allowed:
             with tenant(request.organization):
                 response = as_problem(request, self.get_response(request))
+            if response.streaming:
+                parts = iter(response.streaming_content)  # type: ignore[attr-defined]
+                response.streaming_content = in_scope(parts, request.organization)  # type: ignore[attr-defined]
         else:
             response = problem_http_response(HTTPStatus.TOO_MANY_REQUESTS)
         for name, value in verdict.headers.items():
             response[name] = value
         return response
+
+
+def in_scope(parts: Iterator[bytes], organization: Organization) -> Iterator[bytes]:
+    """The parts of a streamed answer, each made with the organisation in force, which ends between two parts."""
+    while True:
+        with tenant(organization):
+            try:
+                part = next(parts)
+            except StopIteration:
+                return
+        yield part
 
 
 def key_holder(request: HttpRequest) -> KeyHolder | None:

@@ -1,0 +1,228 @@
+"""Every operation of the API, and what a test needs to call it: a row for the address, a valid body.
+
+The operations come from the router, so a new resource is asked all the questions of the contract by itself. What cannot
+be guessed is written here by hand: `ROWS` and `BODIES`. An operation that finds nothing here fails the contract.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
+from drf_spectacular.generators import EndpointEnumerator
+from rest_framework.test import APIClient
+
+from apps.api.views import openapi_document
+from apps.audit.services import record
+from apps.imports.exports import file_of
+from apps.imports.models import ExportJob, ImportJob
+from apps.organizations.models import Membership, Organization
+from cxm.actor import Actor
+from cxm.scope import current_tenant_id
+from tests.factories import a_member, make
+
+ROOT = "/api/v1/"
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one address (`/api/v1/customers/{id}/`)."""
+
+    method: str
+    path: str
+    view: type
+    action: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def names(self) -> list[str]:
+        """The slots of the address."""
+        return re.findall(r"\{(\w+)\}", self.path)
+
+    @property
+    def permission(self) -> str | None:
+        return self.view.required_permissions.get(self.action)
+
+    @property
+    def takes_body(self) -> bool:
+        return self.method in ("POST", "PUT", "PATCH")
+
+    @property
+    def is_list(self) -> bool:
+        return self.action == "list"
+
+    def address(self, slots: dict[str, Any]) -> str:
+        return self.path.format(**slots)
+
+    def send(self, client: APIClient, slots: dict[str, Any], body: Any = None, **extra: Any) -> Any:
+        """Call it. A body with a file goes as a form."""
+        kind = "multipart" if isinstance(body, dict) and any(hasattr(v, "read") for v in body.values()) else "json"
+        options = {"format": kind, **extra} if self.method not in ("GET", "DELETE") else extra
+        return getattr(client, self.method.lower())(self.address(slots), body, **options)
+
+    @property
+    def query_names(self) -> list[str]:
+        """The query parameters the document declares."""
+        declared = openapi_document()["paths"][self.path][self.method.lower()].get("parameters", [])
+        return [parameter["name"] for parameter in declared if parameter["in"] == "query"]
+
+    def send_raw(self, client: APIClient, slots: dict[str, Any], raw: bytes) -> Any:
+        """Call it with these bytes as JSON."""
+        return client.generic(self.method, self.address(slots), raw, content_type="application/json")
+
+
+@cache
+def operations() -> list[Operation]:
+    """All of them, in the order of the document."""
+    found = []
+    for path, _regex, method, view in EndpointEnumerator().get_api_endpoints():
+        actions = getattr(view, "actions", None) or {}
+        found.append(Operation(method, path, view.cls, actions.get(method.lower(), method.lower())))
+    return found
+
+
+def row(model: str, **slots: str) -> Callable[[], dict[str, Any]]:
+    """Slots of an address filled from a new row: `row("customers.Customer", id="pk")`."""
+
+    def make_row() -> dict[str, Any]:
+        made = make(apps.get_model(model))
+        return {slot: str(getattr(made, attribute)) for slot, attribute in slots.items()}
+
+    return make_row
+
+
+def an_audit_entry() -> dict[str, Any]:
+    return {"id": str(record(actor=Actor.system("test"), action="tests.asked").pk)}
+
+
+def a_membership() -> dict[str, Any]:
+    organization = Organization.objects.get(pk=current_tenant_id())
+    return {"id": str(Membership.objects.get(user=a_member(organization)).pk)}
+
+
+def a_written_export() -> dict[str, Any]:
+    job = make(ExportJob)
+    job.file = f"{job.pk}.csv"
+    job.save()
+    file_of(job).parent.mkdir(parents=True, exist_ok=True)
+    file_of(job).write_bytes(b"id\r\n")
+    return {"id": str(job.pk)}
+
+
+def a_waiting_import() -> dict[str, Any]:
+    job = make(ImportJob)
+    job.state = ImportJob.State.QUEUED
+    job.save()
+    return {"id": str(job.pk)}
+
+
+ROWS: dict[str, Callable[[], dict[str, Any]]] = {
+    "audit/": an_audit_entry,
+    "customers/": row("customers.Customer", id="pk", external_id="external_id"),
+    "exports/": row("imports.ExportJob", id="pk"),
+    "exports/{id}/file/": a_written_export,
+    "ideas/": row("ideas.Idea", id="pk"),
+    "imports/": row("imports.ImportJob", id="pk"),
+    "imports/{id}/stop/": a_waiting_import,
+    "journeys/": row("journeys.Journey", id="pk"),
+    "members/": a_membership,
+    "personas/": row("personas.Persona", id="pk"),
+    "surveys/": row("surveys.Survey", id="pk", survey_id="pk"),
+    "surveys/{survey_id}/responses/{id}/": row("surveys.Response", id="pk", survey_id="survey_id"),
+    "touchpoints/": row("touchpoints.Touchpoint", key="key"),
+    "units/": row("organizations.Unit", id="pk"),
+}
+"""Beginning of an address (the longest counts) -> its slots, for a row just made in the organisation in force."""
+
+
+def text(prefix: str = "x") -> str:
+    """A text that was not used before."""
+    return f"{prefix}-{next(_numbers)}"
+
+
+BODIES: dict[str, Callable[[], dict[str, Any]]] = {
+    "POST customers/": lambda: {
+        "external_id": text(),
+        "name": "Ada",
+        "email": "ada@example.com",
+        "attributes": {"a": 1},
+    },
+    "PUT customers/{id}/": lambda: {"name": "Bo", "stage": "former", "phone": "+4930123456"},
+    "PUT customers/by-external-id/{external_id}/": lambda: {"name": "Bo", "attributes": {"b": [1, "x"]}},
+    "POST customers/{id}/consents/": lambda: {
+        "purpose": "surveys",
+        "channel": "email",
+        "state": "given",
+        "how": "page",
+    },
+    "POST exports/": lambda: {"kind": "customers", "format": "csv", "filters": {}},
+    "POST imports/": lambda: {
+        "file": SimpleUploadedFile("people.csv", b"id,mail\nc1,ada@example.com\n", "text/csv"),
+        "kind": "customers",
+        "mapping": json.dumps({"external_id": "id", "email": "mail"}),
+        "dry_run": "true",
+    },
+    "POST imports/{id}/stop/": dict,
+    "POST journeys/": lambda: {
+        "name": text("Map"),
+        "persona": None,
+        "stages": [{"name": "Buy", "steps": [{"name": "Pay", "touchpoints": [], "belief": 1, "cards": []}]}],
+    },
+    "POST journeys/{id}/publish/": lambda: {"purpose": "First"},
+    "POST members/": lambda: {"email": f"{text('person')}@example.com", "role": "employee"},
+    "PATCH members/{id}/": lambda: {"role": "analyst"},
+    "POST personas/": lambda: {"name": text("Persona"), "needs": ["To know the price"]},
+    "POST personas/{id}/publish/": lambda: {"purpose": "First"},
+    "POST surveys/": lambda: {"name": text("Survey"), "kind": "nps", "relationship": True},
+    "POST surveys/{id}/publish/": dict,
+    "POST surveys/{id}/close/": dict,
+    "POST surveys/{survey_id}/responses/": lambda: {
+        "answers": {"score": 9, "reason": "Quick"},
+        "customer": {"external_id": text()},
+        "channel": "api",
+        "occurred_at": "2026-01-31T10:00:00Z",
+        "source_id": text(),
+    },
+    "POST surveys/{survey_id}/invitations/": lambda: {"customers": [row("customers.Customer", id="pk")()["id"]]},
+    "PUT touchpoints/{key}/": lambda: {"name": "Checkout", "channel": "app"},
+    "POST touchpoints/": lambda: {"key": text("tp"), "name": "Checkout", "channel": "web"},
+    "POST units/": lambda: {"name": text("Unit"), "code": text("u")},
+}
+"""Operation (without the root) -> a minimal valid body; a PUT without one takes that of its collection's POST."""
+
+
+def slots_of(operation: Operation) -> dict[str, Any]:
+    """The slots for an existing row of the organisation in force. Raises KeyError when ROWS has none."""
+    if not operation.names:
+        return {}
+    path = operation.path.removeprefix(ROOT)
+    beginning = max((start for start in ROWS if path.startswith(start)), key=len, default=path)
+    found = ROWS[beginning]()
+    return {name: found[name] for name in operation.names}
+
+
+def slots_of_nothing(operation: Operation, value: str | None = None) -> dict[str, Any]:
+    """The slots filled with ids that never existed (or with `value`)."""
+    return {name: value if value is not None else str(uuid4()) for name in operation.names}
+
+
+def body_of(operation: Operation) -> dict[str, Any]:
+    """A valid body. Raises KeyError when BODIES has none."""
+    key = f"{operation.method} {operation.path.removeprefix(ROOT)}"
+    collection = operation.path.removeprefix(ROOT).split("/")[0] + "/"
+    if key not in BODIES and operation.method in ("PUT", "PATCH"):
+        as_put = key.replace("PATCH ", "PUT ")
+        key = as_put if as_put in BODIES else f"POST {collection}"
+    return BODIES[key]()
