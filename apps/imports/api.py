@@ -17,7 +17,7 @@ from apps.imports import exports, queries, services
 from apps.imports.models import ExportJob, ImportJob
 from apps.imports.views import CONTENT_TYPES
 from apps.surveys.models import Survey
-from cxm.api.parsers import UploadParser
+from cxm.api.parsers import SafeJsonParser, UploadParser
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantSerializer, UtcDateTimeField
 from cxm.api.viewsets import ReadOnlyTenantViewSet
@@ -109,7 +109,7 @@ class ImportViewSet(ReadOnlyTenantViewSet):
         return Response(self.get_serializer(job).data, status=status.HTTP_202_ACCEPTED, headers=self.location(job))
 
     @extend_schema(request=None, responses={200: ImportSerializer})
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], parser_classes=(SafeJsonParser,))
     def stop(self, request: Request, id: str) -> Response:
         """Stop a queued or running import; what is in stays in."""
         return Response(self.get_serializer(services.stop_import(actor=request.actor, job=self.get_object())).data)
