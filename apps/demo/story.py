@@ -52,33 +52,33 @@ class Place:
 
 PLACES = [
     Place("comparison-portal", "Comparison portal", "web"),
-    Place("website-quote", "Website quote", "web", (Asked("nps", 1.6, 0.74), Asked("ces", 0.6, 0.72)), {"nps": 30}),
-    Place("checkout-form", "Checkout form", "web", (Asked("ces", 1.2, 0.58),), {"ces": 70}),
-    Place("contract-call", "Contract call", "phone", (Asked("nps", 0.7, 0.66), Asked("csat", 0.5, 0.68)), {"nps": 25}),
-    Place("welcome-email", "Welcome e-mail", "email", (Asked("nps", 1.0, 0.79),), {"nps": 40}),
-    Place("app-onboarding", "App onboarding", "app", (Asked("nps", 1.1, 0.60), Asked("ces", 0.9, 0.57)), {"nps": 30}),
-    Place("meter-visit", "Meter visit", "in_person", (Asked("nps", 0.6, 0.85), Asked("csat", 0.5, 0.88)), {"nps": 50}),
+    Place("website-quote", "Website quote", "web", (Asked("nps", 1.6, 0.87), Asked("ces", 0.6, 0.77)), {"nps": 30}),
+    Place("checkout-form", "Checkout form", "web", (Asked("ces", 1.2, 0.66),), {"ces": 70}),
+    Place("contract-call", "Contract call", "phone", (Asked("nps", 0.7, 0.81), Asked("csat", 0.5, 0.80)), {"nps": 25}),
+    Place("welcome-email", "Welcome e-mail", "email", (Asked("nps", 1.0, 0.90),), {"nps": 40}),
+    Place("app-onboarding", "App onboarding", "app", (Asked("nps", 1.1, 0.76), Asked("ces", 0.9, 0.64)), {"nps": 30}),
+    Place("meter-visit", "Meter visit", "in_person", (Asked("nps", 0.6, 0.93), Asked("csat", 0.5, 0.92)), {"nps": 50}),
     Place(
         "first-invoice",
         "First invoice",
         "mail",
-        (Asked("nps", 1.2, 0.44), Asked("csat", 0.8, 0.45), Asked("ces", 0.5, 0.44)),
+        (Asked("nps", 1.2, 0.60), Asked("csat", 0.8, 0.60), Asked("ces", 0.5, 0.55)),
         {"nps": 10, "csat": 70},
     ),
-    Place("support-hotline", "Support hotline", "phone", (Asked("nps", 0.8, 0.58), Asked("csat", 0.9, 0.6)), {"nps": 20}),
-    Place("city-shop", "City shop", "in_person", (Asked("nps", 0.19, 0.7),), {"nps": 20}),
+    Place("support-hotline", "Support hotline", "phone", (Asked("nps", 0.8, 0.75), Asked("csat", 0.9, 0.68)), {"nps": 20}),
+    Place("city-shop", "City shop", "in_person", (Asked("nps", 0.19, 0.82),), {"nps": 20}),
 ]
 RELATIONSHIP_PER_DAY = 7.0
-RELATIONSHIP_MOOD = 0.70
+RELATIONSHIP_MOOD = 0.85
 
 # Days before today at which something happened, and how much it moved the mood of what it touched.
 PRICE_LETTER_DAY = 170
-PRICE_LETTER_EFFECT = -0.17
+PRICE_LETTER_EFFECT = -0.16
 PRICE_LETTER_LASTS = 60
 CLEAR_INVOICE_DAY = 56
-CLEAR_INVOICE_EFFECT = 0.17
+CLEAR_INVOICE_EFFECT = 0.13
 NEW_ONBOARDING_DAY = 110
-NEW_ONBOARDING_EFFECT = 0.13
+NEW_ONBOARDING_EFFECT = 0.11
 
 FIRST_NAMES = (
     "Lena Paul Emma Noah Mia Ben Hanna Elias Sofia Leon Amira Omar Lucía Mateo Chloé Louis Freya Finn Ida Oskar Nora Emil"
