@@ -7,14 +7,19 @@ their work up in rows that they lock. The settings follow from what was measured
 from __future__ import annotations
 
 import os
+import warnings
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cxm.settings")
 
 TASK_SECONDS = 240  # a task is asked to end after this long, and killed a minute later; long jobs set their own
 LONGEST_TASK_SECONDS = 3600
+
+# Said to whoever runs as root, because of pickle: messages of ours are JSON, and nothing else is accepted.
+warnings.simplefilter("ignore", SecurityWarning)
 
 app = Celery("cxm")
 app.conf.update(

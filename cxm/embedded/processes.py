@@ -38,7 +38,6 @@ class Program:
     account: Account | None = None
     output: IO[Any] | None = None
     prepare: Callable[[], None] | None = None  # runs before every start: settings, left-over files, survivors
-    on_stop: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -172,10 +171,14 @@ class Supervisor:
     def stop(self) -> None:
         """Stop all programs, the last started first."""
         while self._children:
-            child = self._children.pop()
-            child.stop()
-            if child.program.on_stop:
-                child.program.on_stop()
+            self._children.pop().stop()
+
+    def stop_in_order(self, *names: str) -> None:
+        """Stop these programs, in this order; names that do not run are passed over."""
+        for name in names:
+            for child in [child for child in self._children if child.program.name == name]:
+                self._children.remove(child)
+                child.stop()
 
 
 def _how_it_ended(code: int) -> str:
