@@ -20,8 +20,11 @@ ANY = [("", _("Any"))]
 class ScoreFilterForm(forms.Form):
     """Period, touchpoint, channel, survey and unit."""
 
-    all_time = {"period": "all"}
+    all_time: dict[str, str] = {"period": "all"}
     """What an address carries to say "all time", where the page's own default is a shorter period."""
+
+    defaults: tuple[str, ...] = ("from", "to")
+    """Fields that the page fills in itself, so that they are no filters to clear."""
 
     def __init__(
         self,
@@ -46,7 +49,8 @@ class ScoreFilterForm(forms.Form):
 class FeedbackFilterForm(ScoreFilterForm):
     """The filters of scores, and those of single answers."""
 
-    all_time = {}
+    all_time: dict[str, str] = {}
+    defaults: tuple[str, ...] = ()
 
     def __init__(self, data: QueryDict, *, languages: Iterable[str], **choices: object) -> None:
         super().__init__(data, **choices)  # type: ignore[arg-type]
@@ -65,7 +69,7 @@ class FeedbackFilterForm(ScoreFilterForm):
             _("Kind of survey"), [("relationship", _("Relationship")), ("touchpoint", _("Touchpoint"))]
         )
         self.fields["language"] = _choice(_("Language"), [(language, language) for language in languages])
-        self.fields["comment"] = forms.BooleanField(label=_("With a comment"), required=False)
+        self.fields["comment"] = _choice(_("Comment"), [("1", _("with a comment"))])
         self.fields["customer"] = forms.UUIDField(label=_("Customer"), required=False, widget=forms.HiddenInput)
 
 

@@ -18,7 +18,6 @@ from apps.metrics.counting import (
     BEFORE,
     NOW,
     Interval,
-    Slot,
     Split,
     SurveyFacts,
     Tallies,
@@ -41,7 +40,17 @@ from apps.metrics.selection import Selection
 from apps.metrics.statistics import RULES, Metric, TopBoxRule
 from apps.surveys.models import Response
 from apps.touchpoints.models import Touchpoint
-from cxm.charts import Bar, Tone, TrendPoint, distribution, figure, figure_with_interval, sparkline, trend
+from cxm.charts import (
+    Bar,
+    Tone,
+    TrendPoint,
+    distribution,
+    figure,
+    figure_with_interval,
+    signed_change,
+    sparkline,
+    trend,
+)
 from cxm.charts.figures import interval as interval_words
 
 METRICS = ("nps", "csat", "ces")
@@ -109,6 +118,7 @@ class HeatRow:
     url: str
     cells: list[HeatCell]
     change: Change | None
+    change_words: str
     unit: str
     n: int | None
     n_url: str
@@ -120,6 +130,7 @@ class Comments:
 
     rows: list[Response]
     moved: list[str]
+    comparable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +197,8 @@ def overview(
     interval: Interval,
     shown_metric: str,
 ) -> Overview:
-    """Everything on the dashboard. Five queries: relationship and touchpoint counts, scores by touchpoint, response
-    rate, comments (and one more for each anonymous survey)."""
+    """Everything on the dashboard. Four queries: counts by survey and period, scores by touchpoint, response rate,
+    comments; two more for each anonymous survey of customers."""
     headlines = _headlines(selection, surveys, interval)
     chosen = headlines[shown_metric]
     readings = touchpoint_readings(
@@ -197,8 +208,9 @@ def overview(
         selection, [survey.id for survey in surveys_for(selection, "any", among=surveys)], interval=interval
     )
     rows = _heat_rows(touchpoints, readings, links)
+    period = period_in_words(selection)
     return Overview(
-        tiles=[*(_tile(metric, headlines[metric], links) for metric in METRICS), _rate_tile(rate)],
+        tiles=[*(_tile(metric, headlines[metric], links, period) for metric in METRICS), _rate_tile(rate, period)],
         trend=_trend_card(shown_metric, chosen, interval, links) if chosen.series else None,
         distribution=_distribution_card(shown_metric, chosen, links),
         rows=rows[:MOST_ROWS],
@@ -217,88 +229,96 @@ def overview(
 
 def _headlines(selection: Selection, surveys: Sequence[SurveyFacts], interval: Interval) -> dict[str, _Headline]:
     """The headline of each metric: from the surveys named, else from relationship surveys, and only where there is
-    none of those from touchpoint surveys, which are never added to them."""
+    none of those from touchpoint surveys, which are never added to them. One query."""
+    asked = surveys_for(selection, "any", among=surveys)
+    tallies = count(selection, asked, METRICS, split=Split(interval, by="survey"), compare=True)
     if selection.surveys is not None or selection.touchpoints is not None:
-        tallies = _count(selection, surveys_for(selection, "any", among=surveys), interval)
-        return {metric: _headline(metric, tallies, interval, relationship=False) for metric in METRICS}
-    asked = surveys_for(selection, "relationship", among=surveys)
-    tallies = _count(selection, asked, interval) if asked else {}
-    kinds = {survey.kind for survey in asked}
-    found, missing = {}, []
+        return {metric: _headline(metric, tallies, asked, interval, relationship=False) for metric in METRICS}
+    relationship = [survey for survey in asked if survey.relationship]
+    others = [survey for survey in asked if not survey.relationship]
+    kinds = {survey.kind for survey in relationship}
+    found = {}
     for metric in METRICS:
-        found[metric] = _headline(metric, tallies, interval, relationship=True)
+        found[metric] = _headline(metric, tallies, relationship, interval, relationship=True)
         if metric not in kinds and not _answered(found[metric]):
-            missing.append(metric)
-    if missing:
-        others = _count(selection, surveys_for(selection, "touchpoint", among=surveys), interval)
-        for metric in missing:
-            found[metric] = _headline(metric, others, interval, relationship=False)
+            found[metric] = _headline(metric, tallies, others, interval, relationship=False)
     return found
 
 
 def _answered(headline: _Headline) -> bool:
-    return headline.reading is not None and bool(headline.reading.metric.n)
+    return headline.reading is None or bool(headline.reading.metric.n)
 
 
-def _count(selection: Selection, surveys: Sequence[SurveyFacts], interval: Interval) -> Tallies:
-    return count(selection, surveys, METRICS, split=Split(interval=interval), compare=True)
-
-
-def _headline(metric: str, tallies: Tallies, interval: Interval, *, relationship: bool) -> _Headline:
-    now, before = (tallies.get(Slot(metric, window), Tally()) for window in (NOW, BEFORE))
-    reading = read_tally(metric, before, now)
-    periods = {
-        slot.period: tally
-        for slot, tally in tallies.items()
-        if slot.metric == metric and slot.window == NOW and slot.period
-    }
+def _headline(
+    metric: str, tallies: Tallies, surveys: Sequence[SurveyFacts], interval: Interval, *, relationship: bool
+) -> _Headline:
+    """The score of these surveys together, out of counts by survey."""
+    ids = {survey.id for survey in surveys}
+    windows = {NOW: Tally(), BEFORE: Tally()}
+    periods: dict[date, Tally] = {}
+    for slot, tally in tallies.items():
+        if slot.metric != metric or slot.key not in ids:
+            continue
+        if slot.period is None:
+            windows[slot.window].merge(tally)
+        elif slot.window == NOW:
+            periods.setdefault(slot.period, Tally()).merge(tally)
+    reading = read_tally(metric, windows[BEFORE], windows[NOW])
     if reading is None:
         return _Headline(None, [], relationship)
     rule, scale = RULES[reading.metric.rule], len(reading.metric.distribution)
     return _Headline(reading, series_of(rule, scale, periods, interval), relationship)
 
 
-def _tile(metric: str, headline: _Headline, links: Links) -> Tile:
+def _tile(metric: str, headline: _Headline, links: Links, period: str) -> Tile:
     reading = headline.reading
     if reading is None:
-        hint, note = "", gettext("Asked on different scales: choose one survey.")
-        return Tile(NAMES[metric](), None, None, hint, note, SafeString(), links.to(metric=metric), metric)
+        note = gettext("Asked on different scales: choose one survey.")
+        return Tile(NAMES[metric](), None, None, "", note, SafeString(), links.to(metric=metric), metric)
     kind = links.kind_of(headline.relationship)
-    note = "" if headline.relationship or not kind else gettext("from touchpoint surveys; no relationship survey yet")
+    hints = [_scale_hint(reading.metric)]
+    if kind and not headline.relationship:
+        hints.insert(0, gettext("touchpoint surveys"))
     return Tile(
         title=NAMES[metric](),
         metric=reading.metric,
         change=reading.change,
-        hint=_scale_hint(reading.metric),
-        note=note,
+        hint=", ".join(hint for hint in hints if hint),
+        note=_since(reading.change, period),
         spark=sparkline([period.metric.value for period in headline.series]),
         url=links.to(metric=metric, **kind),
         help=metric,
     )
 
 
-def _rate_tile(rate: ResponseRate) -> Tile:
+def _rate_tile(rate: ResponseRate, period: str) -> Tile:
+    asked = bool(rate.metric.n)
     return Tile(
         title=gettext("Response rate"),
-        metric=rate.metric,
+        metric=rate.metric if asked else None,
         change=rate.change,
-        hint=gettext("answered of delivered"),
-        note="" if rate.metric.n else gettext("No invitation was delivered in this period."),
+        hint=gettext("of delivered invitations"),
+        note=_since(rate.change, period) if asked else gettext("No invitation was delivered in this period."),
         spark=sparkline([metric.value for metric in rate.series]),
         url="",
         help="response-rate",
     )
 
 
+def _since(change: Change | None, period: str) -> str:
+    """Since when a change is counted, where it is one."""
+    return period if change and change.significant else ""
+
+
 def _scale_hint(metric: Metric) -> str:
-    """How the score was asked, in the rule's own terms."""
+    """How the score was asked, in the rule's own terms; nothing for NPS, which has one scale."""
     rule, scale = RULES[metric.rule], len(metric.distribution)
     if isinstance(rule, TopBoxRule):
         top = scale - rule.box(scale) + 1
         return gettext("top %(box)s of %(scale)s") % {"box": top, "scale": scale}
     if rule.unit == "mean":
         return gettext("mean of %(scale)s, lower is better") % {"scale": scale}
-    return gettext("−100 to +100")
+    return ""
 
 
 # Trend and distribution
@@ -465,7 +485,8 @@ def _heat_rows(
                 channel=touchpoint.channel,
                 url=links.to(touchpoint=touchpoint.key),
                 cells=cells,
-                change=lead.change if lead else None,
+                change=lead.change if lead and lead.change and lead.change.significant else None,
+                change_words=signed_change(lead.change.difference, lead.metric.unit) if lead and lead.change else "",
                 unit=lead.metric.unit if lead else "points",
                 n=lead.metric.n if lead else None,
                 n_url=links.to(touchpoint=touchpoint.key, metric=first) if first else "",
@@ -499,6 +520,7 @@ def _comments(
 
     Anonymous surveys have no comments here: under a filter on time a single one may stand alone.
     """
+    comparable = selection.before() is not None
     names = {touchpoint.pk: touchpoint.name for touchpoint in touchpoints}
     moves: list[tuple[float, str, Q]] = []
     for pk, measured in readings.items():
@@ -526,8 +548,8 @@ def _comments(
             behind |= q
         found = list(rows.filter(behind)[:MOST_COMMENTS])
         if found:
-            return Comments(found, list(dict.fromkeys(name for _, name, _ in moves)))
-    return Comments(list(rows[:MOST_COMMENTS]), [])
+            return Comments(found, list(dict.fromkeys(name for _, name, _ in moves)), comparable)
+    return Comments(list(rows[:MOST_COMMENTS]), [], comparable)
 
 
 def _size(change: Change) -> float:

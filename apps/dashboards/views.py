@@ -10,12 +10,12 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.utils.timezone import localdate, localtime
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET
 
 from apps.dashboards.answers import answered_questions
 from apps.dashboards.forms import FeedbackFilterForm, ScoreFilterForm, with_usual_period
-from apps.dashboards.overview import METRICS, Links, overview, period_in_words, usual_interval
+from apps.dashboards.overview import METRICS, Links, overview, usual_interval
 from apps.dashboards.tables import MOST_ROWS, feedback_rows, score_rows
 from apps.metrics.counting import INTERVALS, SurveyFacts, all_surveys
 from apps.metrics.feedback import (
@@ -32,6 +32,7 @@ from apps.touchpoints.models import Touchpoint
 from cxm.errors import DomainError
 from cxm.ids import parse_uuid
 from cxm.spreadsheets import csv_lines
+from cxm.web.templatetags.cx import cx_count
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page
 
@@ -72,8 +73,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "page_title": gettext("Dashboard"),
         "form": form,
         "overview": found,
-        "period_words": period_in_words(selection),
-        "note": gettext("%(zone)s, counted to the minute") % {"zone": organization.timezone},
+        "note": _note(found.n, organization.timezone),
         "intervals": [("day", gettext("Day")), ("week", gettext("Week")), ("month", gettext("Month"))],
         "metrics": [("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES")],
         "export_query": params.urlencode(),
@@ -176,6 +176,12 @@ def _position(params: QueryDict) -> tuple[datetime, Any] | None:
     if pk is None or moment is None or moment.tzinfo is None:
         raise DomainError(gettext("This page of the list does not exist. Start from the first one."), field="cursor")
     return moment, pk
+
+
+def _note(n: int, zone: str) -> str:
+    """Number of scores and the zone of the days, at the end of the filter bar."""
+    scores = ngettext("%(n)s score", "%(n)s scores", n) % {"n": cx_count(n)}
+    return f"{scores} · {zone}"
 
 
 def _csv(rows: Iterator[list[object]], name: str) -> StreamingHttpResponse:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -92,7 +92,7 @@ Tallies = dict[Slot, Tally]
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How a window is divided: by period (`interval`), by group (`by`), or not at all."""
+    """How a window is divided: by group (`by`), and each of the parts by period (`interval`); or not at all."""
 
     interval: Interval | None = None
     by: str | None = None
@@ -102,11 +102,12 @@ class Split:
         return self.by is None or self.by in COLUMNS
 
     def expressions(self) -> dict[str, Expression]:
+        keys: dict[str, Expression] = {}
         if self.interval:
-            return {"period": PERIODS[self.interval]}
+            keys["period"] = PERIODS[self.interval]
         if self.by:
-            return {"key": F(COLUMNS[self.by]) if self.by in COLUMNS else attribute(self.by.partition(":")[2])}
-        return {}
+            keys["key"] = F(COLUMNS[self.by]) if self.by in COLUMNS else attribute(self.by.partition(":")[2])
+        return keys
 
 
 class _DayOf(Func):
@@ -174,8 +175,8 @@ def count(
 ) -> Tallies:
     """Count the answers of the surveys. One query on the histograms or the responses, one more an anonymous survey.
 
-    With `compare`, the window before is counted too. Without a split the slots are whole windows; with an interval
-    both the whole windows and their periods; with `by` the groups.
+    With `compare`, the window before is counted too. Each group has a slot for the whole window and, with an interval,
+    one for each period; without `by` there is one group, whose key is None.
     """
     split = split or Split()
     windows = {NOW: selection.days}
@@ -192,13 +193,10 @@ def count(
         if earlier:
             keys["window"] = Case(When(day__gte=selection.first, then=Value(NOW)), default=Value(BEFORE))
         for row in _cells(selection, split.folded, identified, metrics, window & selection.dimensions(), keys):
-            slot = Slot(row.metric, row.keys.get("window", NOW))
-            if split.by:
-                tallies[Slot(slot.metric, slot.window, key=row.keys["key"])].add(row.scale, row.counts)
-                continue
-            tallies[slot].add(row.scale, row.counts)
+            whole = Slot(row.metric, row.keys.get("window", NOW), key=row.keys.get("key"))
+            tallies[whole].add(row.scale, row.counts)
             if split.interval:
-                tallies[Slot(slot.metric, slot.window, row.keys["period"])].add(row.scale, row.counts)
+                tallies[replace(whole, period=row.keys["period"])].add(row.scale, row.counts)
     for survey in surveys:
         if survey.anonymous:
             for slot, tally in _count_anonymous(selection, survey, metrics, split, windows).items():
@@ -352,7 +350,7 @@ def _release(
     if split.interval:
         for day in days:
             start = period_of(day, split.interval)
-            spans[Slot(slot.metric, slot.window, start)] = (
+            spans[replace(slot, period=start)] = (
                 max(start, window[0]),
                 min(next_period(start, split.interval) - timedelta(days=1), window[1]),
             )

@@ -189,7 +189,11 @@ def _axes(pen: Pen, frame: Frame, points: Sequence[TrendPoint], ticks: Sequence[
         parts.append(pen.text(figure(tick, unit, decimals=decimals), frame.left - 6, y + 4, anchor="end"))
     every = max(1, ceil(len(points) / frame.most_labels))
     for index in range(0, len(points), every):
-        parts.append(pen.text(points[index].label, frame.x(index), frame.height - 8, anchor="middle"))
+        x, half = frame.x(index), 3.2 * len(points[index].label)
+        if x + half > frame.width:
+            parts.append(pen.text(points[index].label, frame.width - 2, frame.height - 8, anchor="end"))
+        else:
+            parts.append(pen.text(points[index].label, x, frame.height - 8, anchor="middle"))
     return parts
 
 
