@@ -136,7 +136,7 @@ def _relative(moment: datetime, now: datetime) -> str:
         return _future(moment, now)
     if seconds < 3600:
         return gettext("%(n)d min ago") % {"n": seconds // 60}
-    if seconds < 86400 and moment.date() == now.date() or seconds < 6 * 3600:
+    if (seconds < 86400 and moment.date() == now.date()) or seconds < 6 * 3600:
         return gettext("%(n)d h ago") % {"n": seconds // 3600}
     return _day(moment.date(), now.date())
 
@@ -310,11 +310,13 @@ def cx_filter_bar(context: template.Context, filterset: Any, note: str = "") -> 
     """Search field, period, chips of the filters in force, and the panel with all of them.
 
     Takes a django-filter FilterSet or a GET form. A field ``q`` becomes the search field; fields ``from`` and ``to``
-    the period menu. ``note`` stands at the end ("1 284 answers · Europe/Berlin").
+    the period menu. A form may name as ``defaults`` the fields its page fills in itself, and as ``all_time`` the
+    parameters that say "no period" there. ``note`` stands at the end ("1 284 answers · Europe/Berlin").
     """
     form: BaseForm = getattr(filterset, "form", filterset)
     form.is_valid()
     dates = {"from", "to"} <= set(form.fields)
+    own = getattr(form, "defaults", ())
     hidden = {"q"} | ({"from", "to"} if dates else set())
     request = context.get("request")
     kept = [
@@ -332,7 +334,7 @@ def cx_filter_bar(context: template.Context, filterset: Any, note: str = "") -> 
         "fields": [bound for bound in form if bound.name not in hidden],
         "kept": kept,
         "note": note,
-        "any": any(form.data.get(name) for name in form.fields) if form.is_bound else False,
+        "any": form.is_bound and any(form.data.get(name) for name in form.fields if name not in own),
         "clear_url": cx_query(context, **dict.fromkeys(form.fields)),
     }
 
@@ -391,7 +393,7 @@ def _period(context: template.Context, form: BaseForm) -> dict[str, Any]:
     return {
         "label": label or gettext("All time"),
         "usual": usual,
-        "all_url": cx_query(context, from_=None, to_=None),
+        "all_url": cx_query(context, **{"from": None, "to": None} | getattr(form, "all_time", {})),
         "all": not (start or end),
         "from": form["from"],
         "to": form["to"],
