@@ -231,17 +231,15 @@ def _headlines(selection: Selection, surveys: Sequence[SurveyFacts], interval: I
     """The headline of each metric: from the surveys named, else from relationship surveys, and only where there is
     none of those from touchpoint surveys, which are never added to them. One query."""
     asked = surveys_for(selection, "any", among=surveys)
-    tallies = count(selection, asked, METRICS, split=Split(interval, by="survey"), compare=True)
+    tallies = count(selection, asked, METRICS, split=Split(interval, by="relationship"), compare=True)
     if selection.surveys is not None or selection.touchpoints is not None:
-        return {metric: _headline(metric, tallies, asked, interval, relationship=False) for metric in METRICS}
-    relationship = [survey for survey in asked if survey.relationship]
-    others = [survey for survey in asked if not survey.relationship]
-    kinds = {survey.kind for survey in relationship}
+        return {metric: _headline(metric, tallies, (True, False), interval) for metric in METRICS}
+    kinds = {survey.kind for survey in asked if survey.relationship}
     found = {}
     for metric in METRICS:
-        found[metric] = _headline(metric, tallies, relationship, interval, relationship=True)
+        found[metric] = _headline(metric, tallies, (True,), interval)
         if metric not in kinds and not _answered(found[metric]):
-            found[metric] = _headline(metric, tallies, others, interval, relationship=False)
+            found[metric] = _headline(metric, tallies, (False,), interval)
     return found
 
 
@@ -249,15 +247,13 @@ def _answered(headline: _Headline) -> bool:
     return headline.reading is None or bool(headline.reading.metric.n)
 
 
-def _headline(
-    metric: str, tallies: Tallies, surveys: Sequence[SurveyFacts], interval: Interval, *, relationship: bool
-) -> _Headline:
-    """The score of these surveys together, out of counts by survey."""
-    ids = {survey.id for survey in surveys}
+def _headline(metric: str, tallies: Tallies, kinds: tuple[bool, ...], interval: Interval) -> _Headline:
+    """The score of relationship surveys (True), touchpoint surveys (False), or both, out of counts by kind."""
+    relationship = kinds == (True,)
     windows = {NOW: Tally(), BEFORE: Tally()}
     periods: dict[date, Tally] = {}
     for slot, tally in tallies.items():
-        if slot.metric != metric or slot.key not in ids:
+        if slot.metric != metric or slot.key not in kinds:
             continue
         if slot.period is None:
             windows[slot.window].merge(tally)
@@ -540,6 +536,7 @@ def _comments(
         .filter(selection.window() & selection.dimensions(), survey__in=asked)
         .exclude(comment="")
         .select_related("touchpoint", "survey")
+        .defer("answers", "attributes", "flags", "survey__definition", "survey__languages")
         .order_by("-occurred_at", "-id")
     )
     if moves:

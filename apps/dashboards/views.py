@@ -149,6 +149,7 @@ def _page(request: HttpRequest, rows: QuerySet[Response]) -> Page:
     """The page after the answer that `after` names. Two queries: rows and their number."""
     total = rows.count()
     position = _position(request.GET)
+    rows = rows.defer("answers", "attributes", "flags", "survey__definition", "survey__languages")
     shown = list((older_than(rows, *position) if position else rows)[: PAGE + 1])
     following = None
     if len(shown) > PAGE:

@@ -74,9 +74,8 @@ class Tally:
     hidden: int = 0
 
     def add(self, scale: int, counts: Iterable[int]) -> None:
-        row = self.scales.setdefault(scale, [0] * 11)
-        for index, count in enumerate(counts):
-            row[index] += count
+        row = self.scales.get(scale)
+        self.scales[scale] = list(counts) if row is None else [a + b for a, b in zip(row, counts, strict=True)]
 
     def merge(self, other: Tally) -> None:
         for scale, counts in other.scales.items():
@@ -116,7 +115,18 @@ class _DayOf(Func):
     output_field = DateField()
 
 
-COLUMNS = {"touchpoint": "touchpoint_id", "survey": "survey_id", "channel": "channel", "unit": "unit_id"}
+COLUMNS = {
+    "touchpoint": "touchpoint_id",
+    "survey": "survey_id",
+    "relationship": "survey__relationship",
+    "channel": "channel",
+    "unit": "unit_id",
+}
+"""Splits that both tables know, and the column that each is by."""
+
+OF_SURVEY = ("survey", "relationship")
+"""Splits by a property of the survey, which tell nothing of one answer."""
+
 PERIODS: dict[Interval, Expression] = {
     "day": F("day"),
     "week": _DayOf(F("day"), template="(%(expressions)s - (extract(isodow FROM %(expressions)s)::int - 1))"),
@@ -313,7 +323,7 @@ def _count_anonymous(
             selection.channels is not None,
             selection.units is not None,
             len(selection.attributes),
-            split.by is not None and split.by != "survey",
+            split.by is not None and split.by not in OF_SURVEY,
         )
     )
     tallies: Tallies = defaultdict(Tally)

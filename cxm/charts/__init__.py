@@ -1,7 +1,7 @@
 """Charts drawn on the server as SVG, one function per chart.
 
-`paint="css"` draws for pages: shapes carry the classes of cxm.css and follow the theme. `paint="literal"` draws for PDF,
-PNG and mail, whose renderers see neither style sheets nor variables: shapes carry colours and sizes as attributes.
+`paint="css"` draws for pages: shapes carry the classes of cxm.css and follow the theme. `paint="literal"` draws for
+PDF, PNG and mail, whose renderers see neither style sheets nor variables: shapes carry colours as attributes.
 Charts know nothing of surveys or metrics: they take numbers, units and words, and give safe markup.
 """
 

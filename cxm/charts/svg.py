@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Literal
 
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 Paint = Literal["css", "literal"]
 
@@ -53,6 +53,13 @@ def number(value: float) -> str:
     return text.removesuffix(".0")
 
 
+def _written(value: object) -> str:
+    """A value as it may stand between the quotes of an attribute."""
+    if isinstance(value, float):
+        return number(value)
+    return str(value) if isinstance(value, int) else escape(str(value))
+
+
 class Pen:
     """Draws elements. Attribute names take `_` for `-`; None leaves an attribute out; text is always escaped."""
 
@@ -64,23 +71,19 @@ class Pen:
     def draw(self, tag: str, *children: str, cls: str = "", **attributes: object) -> SafeString:
         pairs: Attributes = {}
         if self.paint == "css":
-            pairs["class"] = cls or None
+            if cls:
+                pairs["class"] = cls
         else:
-            pairs |= TEXT if tag == "text" else {}
+            if tag == "text":
+                pairs |= TEXT
             for name in cls.split():
                 pairs |= LITERALS.get(name, {})
-        pairs |= {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
-        written = format_html_join(
-            "",
-            ' {}="{}"',
-            ((name, number(v) if isinstance(v, float) else v) for name, v in pairs.items() if v is not None),
-        )
-        # Tag names are literals of this package; everything else has been escaped.
-        start = mark_safe(f"<{tag}")
-        if not children:
-            return format_html("{}{}/>", start, written)
-        body = format_html_join("", "{}", ((child,) for child in children))
-        return format_html("{}{}>{}</{}>", start, written, body, tag)
+        for name, value in attributes.items():
+            pairs[name.rstrip("_").replace("_", "-")] = value
+        written = "".join(f' {name}="{_written(value)}"' for name, value in pairs.items() if value is not None)
+        inside = "".join(child if isinstance(child, SafeString) else escape(child) for child in children)
+        # Tags and attribute names are literals of this package; values and words have been escaped.
+        return SafeString(f"<{tag}{written}>{inside}</{tag}>" if children else f"<{tag}{written}/>")
 
     def line(self, cls: str, x1: float, y1: float, x2: float, y2: float) -> SafeString:
         return self.draw("line", cls=cls, x1=float(x1), x2=float(x2), y1=float(y1), y2=float(y2))
