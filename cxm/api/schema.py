@@ -118,14 +118,27 @@ def add_common_answers(result: dict[str, Any], generator: Any, request: Any, pub
     components["responses"] = {
         f"Problem{code}": {"description": text, "content": content} for code, text in FAILURES.items()
     }
-    for path, item in result["paths"].items():
+    for item in result["paths"].values():
         for method in METHODS:
             if method in item:
-                complete(path, method, item[method])
+                complete(method, item[method])
+    name_types_once(result)
     return result
 
 
-def complete(path: str, method: str, operation: dict[str, Any]) -> None:
+def name_types_once(node: Any) -> None:
+    """A nullable field of a schema that already names null would name it twice, which JSON Schema does not allow."""
+    if isinstance(node, dict):
+        if isinstance(node.get("type"), list):
+            node["type"] = list(dict.fromkeys(node["type"]))
+        for inner in node.values():
+            name_types_once(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            name_types_once(inner)
+
+
+def complete(method: str, operation: dict[str, Any]) -> None:
     """Add the common answers to one operation."""
     codes = [*ALWAYS]
     if method in ("post", "put", "patch"):
