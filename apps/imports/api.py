@@ -40,7 +40,7 @@ class JobSerializer(TenantSerializer):
     rows = serializers.IntegerField(read_only=True)
     error = serializers.SerializerMethodField()
     created_at = UtcDateTimeField(read_only=True)
-    finished_at = UtcDateTimeField(read_only=True)
+    finished_at = UtcDateTimeField(read_only=True, allow_null=True)
 
     def get_state(self, job: ImportJob | ExportJob) -> str:
         return PUBLIC_STATES.get(job.state, job.state)
@@ -52,7 +52,7 @@ class JobSerializer(TenantSerializer):
 class ImportSerializer(JobSerializer):
     """An import and how far it is."""
 
-    survey = serializers.UUIDField(source="survey_id", read_only=True)
+    survey = serializers.UUIDField(source="survey_id", read_only=True, allow_null=True)
     dry_run = serializers.BooleanField(read_only=True)
     accepted = serializers.IntegerField(read_only=True)
     refused = serializers.IntegerField(read_only=True)
@@ -178,7 +178,9 @@ class ExportViewSet(ReadOnlyTenantViewSet):
         )
         return Response(self.get_serializer(job).data, status=status.HTTP_202_ACCEPTED, headers=self.location(job))
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)})
+    @extend_schema(
+        responses={(200, kind.split(";")[0]): OpenApiResponse(OpenApiTypes.BINARY) for kind in CONTENT_TYPES.values()}
+    )
     @action(detail=True, methods=["get"])
     def file(self, request: Request, id: str) -> FileResponse:
         """The written file."""
