@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from django.urls import reverse
 
-if TYPE_CHECKING:
-    from apps.organizations.models import Organization
+
+class HasSlug(Protocol):
+    """An organisation, as far as addresses are concerned."""
+
+    @property
+    def slug(self) -> str: ...
 
 
-def org_url(organization: Organization, name: str, **kwargs: Any) -> str:
+def org_url(organization: HasSlug, name: str, **kwargs: Any) -> str:
     """The path of a page of this organisation, for example ``org_url(organization, "surveys:detail", pk=survey.pk)``."""
     return reverse(name, kwargs={"org": organization.slug, **kwargs})
