@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -107,6 +108,11 @@ class SendForm(forms.Form):
             return None
         at: datetime = self.cleaned_data["send_at"]
         return at.replace(tzinfo=self.zone)
+
+    def fingerprint(self) -> str:
+        """Of everything that was typed: what was looked at is what is sent, or it is looked at again."""
+        typed = [(name, str(self.cleaned_data.get(name))) for name in sorted(self.fields)]
+        return hashlib.sha256(repr(typed).encode("utf-8", "replace")).hexdigest()[:32]
 
     def words(self) -> dict[str, str]:
         """The organisation's own words, as `invite_customers` takes them."""

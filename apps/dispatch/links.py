@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.utils.timezone import now
+
 from apps.dispatch.models import Invitation, LinkEvent, Suppression
-from apps.dispatch.scanners import agent_class
+from apps.dispatch.scanners import Hit, agent_class, suspected_hits
 from apps.dispatch.services import complete_invitations, record_link_event
 from apps.dispatch.suppression import suppress
 from apps.surveys.links import LinkContext, VisitKind
@@ -52,6 +54,16 @@ class InvitationLinks:
     def claim_single_answer(self, link: LinkContext) -> bool:
         """Complete the invitation of an anonymous survey, without the time; False when it was complete."""
         return complete_invitations(invitation_ids=[link.row_id], keep_time=False) == 1
+
+    def is_suspect(self, link: LinkContext, *, user_agent: str) -> bool:
+        """Whether any hit of the link, or who asks now, bears a mark of a mail scanner. Two queries."""
+        delivered_at = Invitation.objects.values_list("sent_at", flat=True).get(pk=link.row_id)
+        hits = [
+            Hit(kind=event.kind, at=event.at, score=event.score, agent=event.agent)
+            for event in LinkEvent.objects.filter(invitation=link.row_id)
+        ]
+        now_asking = Hit(kind=LinkEvent.Kind.GET, at=now(), agent=agent_class(user_agent))
+        return any(suspected_hits([*hits, now_asking], delivered_at))
 
     def stop(self, link: LinkContext, *, ip: str | None) -> None:
         """Suppress the invitation's customer, address and all."""

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.timezone import now
 
 from apps.dispatch.models import MailboxMessage
 from cxm.scope import current_scope
 
 LONGEST_SUBJECT = 400
+KEPT_FOR = timedelta(days=30)
 
 
 class MailboxBackend(BaseEmailBackend):
@@ -62,3 +66,19 @@ def _kept(message: EmailMessage) -> MailboxMessage:
 def _organization_in_force() -> uuid.UUID | None:
     scope = current_scope()
     return scope if isinstance(scope, uuid.UUID) else None
+
+
+def mailbox_key() -> str:
+    """The secret part of the address of the account mails, the same until the installation's key changes."""
+    return salted_hmac("apps.dispatch.mailbox", "account mails", algorithm="sha256").hexdigest()[:40]
+
+
+def is_mailbox_key(text: str) -> bool:
+    """Whether somebody knows the key."""
+    return constant_time_compare(text, mailbox_key())
+
+
+def forget_old_messages() -> int:
+    """Remove kept mails after 30 days; how many."""
+    deleted, _by_model = MailboxMessage.objects.filter(created_at__lt=now() - KEPT_FOR).delete()
+    return deleted

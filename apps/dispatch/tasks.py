@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.dispatch.mailbox import forget_old_messages
 from apps.dispatch.queries import organizations_with_due_invitations
 from apps.dispatch.sending import send_due_invitations
 from cxm.scope import tenant
@@ -21,3 +22,9 @@ def sweep_due_invitations() -> None:
     for organization_id in organizations_with_due_invitations():
         with tenant(organization_id):
             send_due.wake()
+
+
+@platform_task(every=6 * 3600.0)
+def forget_kept_mail() -> None:
+    """The built-in mailbox is no archive."""
+    forget_old_messages()

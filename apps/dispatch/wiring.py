@@ -8,6 +8,27 @@ from apps.customers.timeline import register_source
 from apps.dispatch.links import InvitationLinks
 from apps.dispatch.queries import invitation_items
 from apps.surveys.links import register_link_keeper
+from cxm.web.navigation import NavItem, register_nav
 
 register_link_keeper(InvitationLinks())
 register_source("invitation", label=_("Survey invitations"), permission="surveys.view", fetch=invitation_items)
+register_nav(
+    NavItem(
+        group="settings",
+        label=_("Suppression list"),
+        icon="mail-off",
+        url_name="dispatch:suppressions",
+        permission="surveys.send",
+        order=60,
+    )
+)
+register_nav(
+    NavItem(
+        group="settings",
+        label=_("Mailbox"),
+        icon="inbox",
+        url_name="dispatch:mailbox",
+        permission="organization.settings",
+        order=65,
+    )
+)

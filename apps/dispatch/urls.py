@@ -1,0 +1,25 @@
+"""Addresses of the sending, suppression and mailbox pages."""
+
+from django.urls import path
+
+from apps.dispatch import views
+
+urlpatterns = [
+    path("surveys/<uuid:pk>/send/", views.send, name="send"),
+    path("surveys/<uuid:pk>/send/mail/", views.mail_preview, name="mail_preview"),
+    path("surveys/<uuid:pk>/invitations/", views.invitations, name="invitations"),
+    path("surveys/<uuid:pk>/invitations/retry/", views.retry, name="retry"),
+    path("surveys/<uuid:pk>/invitations/<uuid:batch>/cancel/", views.cancel, name="cancel"),
+    path("settings/suppressions/", views.suppression_list, name="suppressions"),
+    path("settings/suppressions/<uuid:pk>/lift/", views.suppression_lift, name="suppression_lift"),
+    path("mailbox/", views.mailbox, name="mailbox"),
+    path("mailbox/<uuid:pk>/", views.mailbox_message, name="mailbox_message"),
+    path("mailbox/<uuid:pk>/html/", views.mailbox_html, name="mailbox_html"),
+]
+
+public_urlpatterns = [
+    path("mailbox/", views.account_mailbox_door, name="account_mailbox_door"),
+    path("mailbox/<str:key>/", views.account_mailbox, name="account_mailbox"),
+    path("mailbox/<str:key>/<uuid:pk>/", views.account_mailbox_message, name="account_mailbox_message"),
+    path("mailbox/<str:key>/<uuid:pk>/html/", views.account_mailbox_html, name="account_mailbox_html"),
+]

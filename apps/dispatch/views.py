@@ -1,0 +1,326 @@
+"""The pages of sending: whom and when, what became of it, who is on the suppression list, and the built-in mailbox."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from csp.constants import HEADER as CSP_HEADER
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.dispatch import queries, services
+from apps.dispatch.explaining import explanation, rule_name
+from apps.dispatch.filters import InvitationFilter
+from apps.dispatch.forms import LiftForm, SendForm, SuppressionForm
+from apps.dispatch.mailbox import is_mailbox_key, mailbox_key
+from apps.dispatch.models import Invitation, InvitationBatch, MailboxMessage, Suppression
+from apps.dispatch.rendering import Recipient
+from apps.dispatch.sending import compiled_mail, sender_of
+from apps.dispatch.suppression import add_suppression, lift_suppression
+from apps.surveys.models import Survey
+from cxm.errors import DomainError, NotAllowed
+from cxm.web.forms import add_domain_errors, domain_errors_into
+from cxm.web.urls import org_url
+from cxm.web.views import public_view, render_page, permission_required, see_other, signed_in_view
+
+PAGE_SIZE = 50
+
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+"""A mail is somebody's words in our frame: no script, no form, nothing loaded; its links open beside."""
+
+@permission_required("surveys.send")
+def send(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Choose, look at what would happen, then send exactly that many mails."""
+    survey = get_object_or_404(Survey.objects.select_related("touchpoint"), pk=pk)
+    zone = ZoneInfo(request.organization.timezone)
+    initial = {"customer": request.GET.get("customer", "")[:254], "who": "one"} if request.GET.get("customer") else None
+    form = SendForm(request.POST or None, zone=zone, initial=initial)
+    context: dict[str, Any] = {"survey": survey, "form": form, "is_live": survey.state == Survey.State.LIVE}
+    if request.method == "POST" and form.is_valid():
+        with domain_errors_into(form):
+            audience = form.audience(request.actor, survey)
+            wish: dict[str, Any] = {
+                "actor": request.actor,
+                "survey": survey,
+                "customer_ids": audience.customer_ids,
+                "send_at": form.send_time(),
+                "ignore_new_customer_wait": form.cleaned_data["ignore_new_customer_wait"],
+            }
+            expected = request.POST.get("expected", "")
+            looked_at = request.POST.get("seen", "") == form.fingerprint()
+            if looked_at and expected.isascii() and expected.isdigit() and len(expected) < 7:
+                counts = _sent(form, wish, int(expected))
+                if counts is not None:
+                    messages.success(request, _sent_message(counts.eligible))
+                    return see_other(request, f"{_list_url(request, survey)}?batch={counts.batch_id}")
+            context["counts"] = services.preview_invitations(**wish)
+            context["audience"] = audience
+            context["seen"] = form.fingerprint()
+            context["rules"] = [(rule_name(rule), number) for rule, number in context["counts"].blocked.items()]
+            context["mail"] = _preview_mail(request, survey, form)
+    return render_page(request, "dispatch/send.html", context)
+
+
+def _sent(form: SendForm, wish: dict[str, Any], expected: int) -> services.InvitationCounts | None:
+    """Send what was confirmed. None, with the reason on the form, when the number is another one by now."""
+    try:
+        return services.invite_customers(**wish, **form.words(), expected=expected)
+    except DomainError as error:
+        if isinstance(error, NotAllowed) or error.code != "count_changed":
+            raise
+        add_domain_errors(form, error)
+        return None
+
+
+def _sent_message(number: int) -> str:
+    return ngettext("%(n)d mail is on its way.", "%(n)d mails are on their way.", number) % {"n": number}
+
+
+def _list_url(request: HttpRequest, survey: Survey) -> str:
+    return org_url(request.organization, "dispatch:invitations", pk=survey.pk)
+
+
+def _preview_mail(request: HttpRequest, survey: Survey, form: SendForm) -> dict[str, Any]:
+    """The mail as it would look, without a link that works."""
+    language = (survey.languages or ["en"])[0]
+    batch = InvitationBatch(survey=survey, subject=form.cleaned_data["subject"], opening=form.cleaned_data["opening"])
+    mail = compiled_mail(organization=request.organization, survey=survey, batch=batch, language=language)
+    rendered = mail.render(Recipient(link=_sample_link(), name=_("Lena Sample")))
+    return {
+        "sender": sender_of(request.organization),
+        "subject": rendered.subject,
+        "text": rendered.text,
+        "frame": f"{org_url(request.organization, 'dispatch:mail_preview', pk=survey.pk)}?"
+        + urlencode({name: form.cleaned_data[name] for name in ("subject", "opening")}),
+    }
+
+
+def _sample_link() -> str:
+    """A link of the right form that belongs to nobody."""
+    return f"{settings.BASE_URL}/r/sample/"
+
+
+@permission_required("surveys.send")
+@require_safe
+def mail_preview(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The HTML of the mail, for the frame of the sending page: `?subject=&opening=&language=`."""
+    survey = get_object_or_404(Survey.objects.select_related("touchpoint"), pk=pk, state=Survey.State.LIVE)
+    languages = survey.languages or ["en"]
+    language = request.GET.get("language", "")
+    batch = InvitationBatch(
+        survey=survey, subject=request.GET.get("subject", "")[:200], opening=request.GET.get("opening", "")[:1000]
+    )
+    mail = compiled_mail(
+        organization=request.organization,
+        survey=survey,
+        batch=batch,
+        language=language if language in languages else languages[0],
+    )
+    return mail_document(mail.render(Recipient(link=_sample_link(), name=_("Lena Sample"))).html)
+
+
+@permission_required("surveys.view")
+def invitations(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Who was asked, who was not and why; how the newest sending is getting on."""
+    survey = get_object_or_404(Survey, pk=pk)
+    visible = queries.visible_invitations(request.actor, survey)
+    found = InvitationFilter(request.GET or None, queryset=visible, request=request)
+    rows = found.qs if not found.is_bound or found.form.is_valid() else visible.none()
+    page = Paginator(rows.order_by("-created_at", "-id"), PAGE_SIZE).get_page(request.GET.get("page"))
+    zone = ZoneInfo(request.organization.timezone)
+    states = queries.state_counts(visible)
+    batch = found.form.cleaned_data.get("batch") if found.is_bound and found.form.is_valid() else None
+    context = {
+        "survey": survey,
+        "filter": found,
+        "page": page,
+        "rows": [(row, _state_badge(row.shown_state), explanation(row, zone)) for row in page.object_list],
+        "progress": progress(visible.filter(batch=batch) if batch else visible),
+        "reasons": [(rule, rule_name(rule), number) for rule, number in queries.reason_counts(visible)],
+        "failed": states.get(Invitation.State.FAILED, 0),
+        "scanners": queries.suspected_scanner_hits(survey),
+        "batches": queries.batches_of(survey)[:10],
+    }
+    return render_page(request, "dispatch/invitations.html", context, partial="progress")
+
+
+def progress(rows: Any) -> dict[str, Any]:
+    """How far a sending is: numbers by state, and whether it is still going on. One query."""
+    states = queries.state_counts(rows)
+    by = Invitation.State
+    gone = sum(states.get(state, 0) for state in (by.SENT, by.COMPLETED, by.BOUNCED, by.FAILED))
+    waiting = states.get(by.QUEUED, 0)
+    return {
+        "asked": gone + waiting,
+        "gone": gone,
+        "waiting": waiting,
+        "running": waiting > 0,
+        "answered": states.get(by.COMPLETED, 0),
+        "bounced": states.get(by.BOUNCED, 0),
+        "failed": states.get(by.FAILED, 0),
+        "blocked": states.get(by.BLOCKED, 0),
+        "cancelled": states.get(by.CANCELLED, 0),
+    }
+
+
+_BADGES = {
+    Invitation.State.SENT: "i",
+    Invitation.State.COMPLETED: "ok",
+    Invitation.State.BOUNCED: "w",
+    Invitation.State.FAILED: "d",
+}
+
+
+def _state_badge(state: str) -> tuple[str, str]:
+    """The words and the kind of badge of a state."""
+    return str(Invitation.State(state).label), _BADGES.get(Invitation.State(state), "")
+
+
+@permission_required("surveys.send")
+@require_POST
+def cancel(request: HttpRequest, pk: UUID, batch: UUID) -> HttpResponse:
+    """Take back what has not been sent of one sending."""
+    sending = get_object_or_404(InvitationBatch, pk=batch, survey_id=pk)
+    number = services.cancel_batch(actor=request.actor, batch=sending)
+    messages.success(
+        request, ngettext("%(n)d mail was taken back.", "%(n)d mails were taken back.", number) % {"n": number}
+    )
+    return see_other(request, org_url(request.organization, "dispatch:invitations", pk=pk))
+
+
+@permission_required("surveys.send")
+@require_POST
+def retry(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Queue again what could not be sent."""
+    survey = get_object_or_404(Survey, pk=pk)
+    number = services.retry_failed(actor=request.actor, survey=survey)
+    messages.success(
+        request, ngettext("%(n)d mail is tried again.", "%(n)d mails are tried again.", number) % {"n": number}
+    )
+    return see_other(request, org_url(request.organization, "dispatch:invitations", pk=pk))
+
+
+@permission_required("surveys.send")
+def suppression_list(request: HttpRequest) -> HttpResponse:
+    """Who must not be mailed; add an address by hand."""
+    form = SuppressionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with domain_errors_into(form):
+            add_suppression(actor=request.actor, **form.cleaned_data)
+            messages.success(request, _("Nobody mails this address any more."))
+            return see_other(request, org_url(request.organization, "dispatch:suppressions"))
+    text = request.GET.get("q", "")[:254].replace("\x00", "")
+    page = Paginator(queries.suppressions(text), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render_page(request, "dispatch/suppressions.html", {"form": form, "page": page, "q": text})
+
+
+@permission_required("organization.settings")
+def suppression_lift(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take somebody off the list, saying why."""
+    suppression = get_object_or_404(Suppression.objects.in_force().select_related("customer"), pk=pk)
+    form = LiftForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with domain_errors_into(form):
+            lift_suppression(actor=request.actor, suppression=suppression, reason=form.cleaned_data["reason"])
+            messages.success(request, _("This person may be mailed again."))
+            return see_other(request, org_url(request.organization, "dispatch:suppressions"))
+    return render_page(request, "dispatch/suppression_lift.html", {"form": form, "suppression": suppression})
+
+
+@permission_required("organization.settings")
+@require_safe
+def mailbox(request: HttpRequest) -> HttpResponse:
+    """The mails of the organisation that no mail server took, because there is none."""
+    rows = MailboxMessage.objects.filter(organization=request.organization).order_by("-created_at", "-id")
+    page = Paginator(rows.defer("html", "text"), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"page": page, "has_server": settings.EMAIL_URL_IS_SET}
+    return render_page(request, "dispatch/mailbox.html", context)
+
+
+@permission_required("organization.settings")
+@require_safe
+def mailbox_message(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One mail: its headers, the HTML in a frame of its own, and the text."""
+    message = get_object_or_404(MailboxMessage, pk=pk, organization=request.organization)
+    frame = org_url(request.organization, "dispatch:mailbox_html", pk=pk) if message.html else ""
+    return render_page(request, "dispatch/mailbox_message.html", {"mail": message, "frame": frame})
+
+
+@permission_required("organization.settings")
+@require_safe
+def mailbox_html(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The HTML of a mail, for its frame."""
+    message = get_object_or_404(MailboxMessage, pk=pk, organization=request.organization)
+    return mail_document(message.html)
+
+
+@signed_in_view
+@require_safe
+def account_mailbox_door(request: HttpRequest) -> HttpResponse:
+    """Platform staff find the mailbox of account mails here; for everybody else there is no such page."""
+    if settings.EMAIL_URL_IS_SET or not request.user.is_staff:
+        raise Http404
+    return see_other(request, f"/mailbox/{mailbox_key()}/")
+
+
+@public_view
+@require_safe
+def account_mailbox(request: HttpRequest, key: str) -> HttpResponse:
+    """Mails about accounts (codes, resets), for who knows the key that `manage.py mailbox` prints on the machine."""
+    _require_key(key)
+    rows = MailboxMessage.objects.filter(organization=None).order_by("-created_at", "-id").defer("html", "text")
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    return _private(render_page(request, "dispatch/account_mailbox.html", {"page": page, "key": key}))
+
+
+@public_view
+@require_safe
+def account_mailbox_message(request: HttpRequest, key: str, pk: UUID) -> HttpResponse:
+    """One mail about an account."""
+    _require_key(key)
+    message = get_object_or_404(MailboxMessage, pk=pk, organization=None)
+    frame = f"/mailbox/{key}/{pk}/html/" if message.html else ""
+    context = {"mail": message, "frame": frame, "key": key}
+    return _private(render_page(request, "dispatch/account_mailbox_message.html", context))
+
+
+@public_view
+@require_safe
+def account_mailbox_html(request: HttpRequest, key: str, pk: UUID) -> HttpResponse:
+    """The HTML of a mail about an account, for its frame."""
+    _require_key(key)
+    return _private(mail_document(get_object_or_404(MailboxMessage, pk=pk, organization=None).html))
+
+
+def _require_key(key: str) -> None:
+    """With a mail server there is no such page; with another key neither."""
+    if settings.EMAIL_URL_IS_SET or not is_mailbox_key(key):
+        raise Http404
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    """The address holds a key: it is told to nobody."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def mail_document(html: str) -> HttpResponse:
+    """A mail's HTML as a document for a frame of ours, under a policy that lets it do nothing but open links."""
+    document = html.replace("<head>", '<head><base target="_blank">', 1)
+    response = HttpResponse(document, headers={CSP_HEADER: MAIL_POLICY, "Cache-Control": "private, no-store"})
+    response.xframe_options_exempt = True  # type: ignore[attr-defined]
+    return response
