@@ -132,14 +132,19 @@ def _redact(_logger: Any, _method: str, event: Event) -> Event:
     return event
 
 
-_SHARED = [
+_SHARED: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.PositionalArgumentsFormatter(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     _name_the_exception,
 ]
-_LAST = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _take_out_paths, _add_ids, _redact]
+_LAST: list[structlog.typing.Processor] = [
+    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+    _take_out_paths,
+    _add_ids,
+    _redact,
+]
 
 
 def logging_settings(level: str, *, for_people: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ neither an organisation nor the platform's mark is refused: it never runs agains
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, cast
@@ -52,10 +52,11 @@ class ScopedTask(Task):
         send = partial(self._send, args, {**headers, REQUEST_HEADER: current_request_id()})
         transaction.on_commit(partial(wakeups.request, purpose, send))
 
-    def apply_async(
+    def apply_async(  # type: ignore[override]
         self,
-        args: Iterable[Any] | None = None,
+        args: tuple[Any, ...] | None = None,
         kwargs: dict[str, Any] | None = None,
+        *,
         headers: dict[str, Any] | None = None,
         **options: Any,
     ) -> Any:
@@ -63,7 +64,7 @@ class ScopedTask(Task):
         own = {REQUEST_HEADER: current_request_id(), **self.scope_headers()}
         return self._send(args, {**(headers or {}), **own}, kwargs=kwargs, **options)
 
-    def _send(self, args: Iterable[Any] | None, headers: dict[str, Any], **options: Any) -> Any:
+    def _send(self, args: tuple[Any, ...] | None, headers: dict[str, Any], **options: Any) -> Any:
         return super().apply_async(args=args, headers=headers, **options)
 
     def scope_headers(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -100,7 +101,8 @@ def drain(*, seconds: float = 5.0) -> Drained:
 
 def _claim(*, suspect: bool) -> list[UUID] | None:
     """Count an attempt on due rows and return their ids, oldest first; None when another worker drains here."""
-    values = {"tenant": current_tenant_id(), "now": now(), "suspect": suspect, "limit": 1 if suspect else PORTION}
+    limit = 1 if suspect else PORTION
+    values: dict[str, Any] = {"tenant": current_tenant_id(), "now": now(), "suspect": suspect, "limit": limit}
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         if not _has_turn(cursor):
             return None
@@ -110,7 +112,7 @@ def _claim(*, suspect: bool) -> list[UUID] | None:
         return sorted(row[0] for row in cursor.fetchall())
 
 
-def _has_turn(cursor) -> bool:  # type: ignore[no-untyped-def]
+def _has_turn(cursor: Any) -> bool:
     cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('outbox:' || %s, 0))", [str(current_tenant_id())])
     return bool(cursor.fetchone()[0])
 

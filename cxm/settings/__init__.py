@@ -137,6 +137,8 @@ DATABASES: dict[str, dict[str, Any]] = {
 if ENV.database_owner_url:
     DATABASES["owner"] = {**database_settings(ENV.database_owner_url), "CONN_MAX_AGE": 0, "TEST": {"MIRROR": "default"}}
 PLATFORM_DATABASE_URL = ENV.database_platform_url
+BACKUP_DATABASE_URL = ENV.database_backup_url
+OWNER_DATABASE_URL = ENV.database_owner_url
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = ENV.redis_url or "unix:///nonexistent/valkey.sock?db=0"

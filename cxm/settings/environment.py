@@ -27,6 +27,7 @@ class Environment:
     database_url: str = field(repr=False, default="")
     database_owner_url: str = field(repr=False, default="")
     database_platform_url: str = field(repr=False, default="")
+    database_backup_url: str = field(repr=False, default="")
     redis_url: str = field(repr=False, default="")
     email_url: str = field(repr=False, default="")
     secret_key: str = field(repr=False, default="")
@@ -53,6 +54,7 @@ def read_environment() -> Environment:
         database_url=get("DATABASE_URL", ""),
         database_owner_url=get("DATABASE_OWNER_URL", ""),
         database_platform_url=get("DATABASE_PLATFORM_URL", ""),
+        database_backup_url=get("DATABASE_BACKUP_URL", ""),
         redis_url=get("REDIS_URL", ""),
         email_url=get("EMAIL_URL", ""),
         secret_key=get("SECRET_KEY", "") or _stored_secret(data_dir),

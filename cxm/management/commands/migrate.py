@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-
+from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
 
@@ -13,6 +12,6 @@ OWNER_ALIAS = "owner"
 class Command(migrate.Command):
     """Django's command, connected by DATABASE_OWNER_URL unless ``--database`` says otherwise."""
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database=OWNER_ALIAS if OWNER_ALIAS in connections.settings else DEFAULT_DB_ALIAS)

@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import time
-from argparse import ArgumentParser
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ import psutil
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from cxm.embedded.launch import add_address_arguments, embedded_in_use
@@ -47,7 +46,7 @@ class Command(BaseCommand):
     requires_system_checks = []
     requires_migrations_checks = False
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         add_address_arguments(parser)
         parser.add_argument("--demo", action="store_true", help="make the demo organisation and print its logins")
         parser.add_argument(

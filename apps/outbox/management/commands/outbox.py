@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.outbox.models import OutboxEvent
 from apps.outbox.services import redrive_events
@@ -19,7 +18,7 @@ from cxm.scope import tenant
 class Command(BaseCommand):
     help = "Show the events that were given up, or try them again."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=["list", "redrive"])
         parser.add_argument("--organization", help="slug of one organisation; all when absent")
         parser.add_argument("--handler", help="only events for this handler")
