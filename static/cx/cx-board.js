@@ -4,8 +4,8 @@
 //
 // Markup: <cx-board data-base="…/journeys/<id>/" data-say-…> holds lists `ul.cx-jc[data-step][data-lane]` of items
 // `li.cx-k#k-<id>[data-kind=card|place][data-v]`, headers `[data-kind=stage|step][data-id][data-v]`, and sliders
-// `circle.cx-ept[data-step][data-belief][data-v]`. An answer of the server is
-// {change: {kind, id, version, state|null}, say, saved, undo, redo, reload}; a 412 has {detail, mine, theirs, change}.
+// `circle.cx-ept[role=slider][data-step]`. An answer of the server is {changes: [{kind, id, version, state|null}], say,
+// saved, undoable, undo, redo, reload}; a 412 has {detail, mine, theirs, changes, saved}, other refusals a title.
 
 const RETRY_FIRST_MS = 3000;
 const RETRY_LAST_MS = 60000;
@@ -14,6 +14,8 @@ const TOAST_MS = 8000;
 const KEY_PAUSE_MS = 500;
 const LOWEST = -2;
 const HIGHEST = 2;
+const MIDDLE = 75; // where 0 lies in the drawing of the emotion lane, and how much one step of belief is
+const PITCH = 30;
 const ARROWS = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
 
 /** An id the server will keep, so that sending the same card twice makes one card. UUID version 7. */
@@ -120,13 +122,15 @@ function position(value, values) {
 
 /** The belief points of the emotion lane: sliders whose line is redrawn while one of them moves. */
 class EmotionLane {
-  constructor(svg, save) {
+  constructor(svg, words, save) {
     this.svg = svg;
+    this.words = words;
     this.save = save;
     this.line = svg.querySelector(".cx-eline");
-    this.zero = Number(svg.dataset.zero);
-    this.unit = Number(svg.dataset.unit);
-    this.points = [...svg.querySelectorAll(".cx-ept")];
+    this.points = [...svg.querySelectorAll(".cx-ept[data-step]")];
+    this.measured = new Set([...svg.querySelectorAll(".cx-edot")].map((dot) => dot.getAttribute("cx")));
+    for (const point of this.points) if (!point.dataset.step) point.remove();
+    this.points = this.points.filter((point) => point.dataset.step);
     svg.addEventListener("keydown", (event) => this.key(event));
     svg.addEventListener("pointerdown", (event) => this.grab(event));
   }
@@ -136,33 +140,35 @@ class EmotionLane {
   }
 
   belief(point) {
-    return point.dataset.belief === "" ? null : Number(point.dataset.belief);
+    return point.classList.contains("cx-ept-none") ? null : Number(point.getAttribute("aria-valuenow"));
   }
 
   set(point, belief) {
-    point.dataset.belief = belief === null ? "" : String(belief);
-    const text = belief === null ? this.svg.dataset.unset : `${belief > 0 ? "+" : ""}${belief}`.replace("-", "−");
-    point.setAttribute("aria-valuenow", String(belief ?? 0));
-    point.setAttribute("aria-valuetext", text);
     point.classList.toggle("cx-ept-none", belief === null);
-    const label = this.svg.querySelector(`[data-label="${point.dataset.step}"]`);
-    if (label) label.textContent = belief === null ? "" : text;
+    point.setAttribute("aria-valuenow", String(belief ?? 0));
+    const mood = this.words.moods[[-1.5, -0.5, 0.5, 1.5].filter((edge) => belief >= edge).length];
+    const signed = `${belief > 0 ? "+" : ""}${belief}`.replace("-", "−");
+    point.setAttribute("aria-valuetext", belief === null ? this.words.unset : `${mood}, ${signed}`);
   }
 
-  /** Draw every point at its rank; `held` follows the pointer instead. */
+  /** Draw every point at its rank; `held` follows the pointer instead. Marks of the old positions go. */
   draw(held = null, heldAt = 0) {
+    for (const mark of this.svg.querySelectorAll(".cx-egap, .cx-ink")) mark.remove();
     const known = this.points.filter((point) => this.belief(point) !== null);
-    const compared = known.filter((point) => point.hasAttribute("data-measured"));
+    const compared = known.filter((point) => this.measured.has(point.getAttribute("cx")));
     const values = (compared.length ? compared : known).map((point) => this.belief(point));
     for (const point of this.points) {
       const belief = this.belief(point);
       const at = point === held ? heldAt : belief === null ? 0 : position(belief, values);
-      const y = this.zero - at * this.unit;
-      point.setAttribute("cy", y.toFixed(1));
-      const label = this.svg.querySelector(`[data-label="${point.dataset.step}"]`);
-      label?.setAttribute("y", (y + (at > 0 ? 22 : -14)).toFixed(1));
+      point.setAttribute("cy", (MIDDLE - at * PITCH).toFixed(1));
     }
-    this.line?.setAttribute("points", known.map((point) => `${point.getAttribute("cx")},${point.getAttribute("cy")}`).join(" "));
+    const places = known.map((point) => `${point.getAttribute("cx")},${point.getAttribute("cy")}`);
+    if (!this.line && places.length > 1) {
+      this.line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+      this.line.setAttribute("class", "cx-eline");
+      this.points[0].before(this.line);
+    }
+    this.line?.setAttribute("points", places.join(" "));
   }
 
   key(event) {
@@ -193,7 +199,7 @@ class EmotionLane {
     let moved = false;
     const move = (at) => {
       moved = true;
-      const belief = this.limit((this.zero - (at.clientY - box.top) * scale) / this.unit);
+      const belief = this.limit((MIDDLE - (at.clientY - box.top) * scale) / PITCH);
       this.set(point, belief);
       this.draw(point, belief);
     };
@@ -232,8 +238,7 @@ class CxBoard extends HTMLElement {
     this.restoreView();
     if (!this.dataset.base) return;
     this.queue = new SaveQueue(document.querySelector("[name=csrfmiddlewaretoken]").value, (state) => this.show(state));
-    const svg = this.querySelector("svg[data-emotion]");
-    if (svg) this.emotion = new EmotionLane(svg, (point, belief, before) => this.saveBelief(point, belief, before));
+    this.wireEmotion();
     for (const link of this.querySelectorAll(".cx-km")) this.enhanceMenuLink(link);
     this.addEventListener("click", (event) => this.click(event));
     this.addEventListener("dblclick", (event) => this.doubleClick(event));
@@ -251,6 +256,21 @@ class CxBoard extends HTMLElement {
     });
     if (window.Sortable) this.wireDrag();
     else addEventListener("load", () => this.wireDrag(), { once: true });
+  }
+
+  wireEmotion() {
+    const svg = this.querySelector(".cx-emo svg");
+    const words = { moods: this.dataset.moods.split("|"), unset: this.dataset.unset };
+    this.emotion = svg && new EmotionLane(svg, words, (point, belief, before) => this.saveBelief(point, belief, before));
+  }
+
+  /** The lane anew from the server, which knows where belief and measurement part. */
+  async refreshEmotion() {
+    const focused = this.contains(document.activeElement) && document.activeElement.dataset.step;
+    if (!window.htmx) return;
+    await window.htmx.ajax("GET", location.href, { target: "#emotion", swap: "outerHTML" });
+    this.wireEmotion();
+    if (focused) this.emotion?.point(focused)?.focus();
   }
 
   // ----- what stands where
@@ -297,8 +317,9 @@ class CxBoard extends HTMLElement {
   }
 
   /** The columns changed: take the page anew, at the same place and with the same message. */
-  reload(text = "", undoable = false, focus = "") {
+  reload(text = "", undoable = false) {
     const wrap = this.closest(".cx-jwrap");
+    const focus = document.activeElement?.closest("[data-id]")?.dataset.id;
     const view = { path: location.pathname, left: wrap?.scrollLeft, top: wrap?.scrollTop, text, undoable, focus };
     sessionStorage.setItem("cx-board", JSON.stringify(view));
     this.leaving = true;
@@ -312,7 +333,7 @@ class CxBoard extends HTMLElement {
     const view = JSON.parse(stored);
     if (view.path !== location.pathname) return;
     this.closest(".cx-jwrap")?.scrollTo(view.left ?? 0, view.top ?? 0);
-    if (view.focus) document.getElementById(view.focus)?.querySelector(".cx-km")?.focus();
+    if (view.focus) this.querySelector(`[data-id="${view.focus}"] .cx-km`)?.focus();
     this.say(view.text, view.undoable);
   }
 
@@ -320,24 +341,29 @@ class CxBoard extends HTMLElement {
 
   /** Queue one change. `node` carries the version; `back` puts the page as it was when the server refuses. */
   send(url, fields, node, back) {
-    this.queue.add({ url, fields, node, settle: (answer) => this.settle(answer, fields, node, back) });
+    this.queue.add({ url, fields, node, settle: (answer) => this.settle(answer, node, back) });
   }
 
   /** What the server said. Resolves to true when the same change is to be sent again. */
-  async settle({ status, body }, fields, node, back) {
-    if (status === 412 && body?.change) return this.settleConflict(body, node, back);
+  async settle({ status, body }, node, back) {
+    if (status === 412 && body?.changes) return this.settleConflict(body, node, back);
     if (status >= 400 || !body?.saved) {
       back?.();
       this.show("refused");
-      this.say(body?.detail ?? this.dataset.sayRefused, false);
+      this.say(body?.title ?? this.dataset.sayRefused, false);
       return false;
     }
-    if (node && body.change?.version) node.dataset.v = body.change.version;
-    if (fields.action === undefined && !node) this.apply(body.change);
+    for (const change of body.changes) {
+      if (node && change === body.changes[0]) node.dataset.v = change.version;
+      else this.apply(change);
+    }
     this.show("saved", body.saved);
     this.offerUndo(body);
-    if (body.reload && this.queue.jobs.length === 1) this.reload(body.say, body.undoable, body.focus);
+    this.stale ||= body.reload;
+    const isLast = this.queue.jobs.length === 1;
+    if (this.stale && isLast) this.reload(body.say, body.undoable);
     else this.say(body.say, body.undoable);
+    if (!this.stale && isLast && body.changes.some((change) => change.kind === "step")) await this.refreshEmotion();
     return false;
   }
 
@@ -345,11 +371,11 @@ class CxBoard extends HTMLElement {
     this.show("conflict");
     const choice = await this.ask(body);
     if (choice === "mine") {
-      node.dataset.v = body.change.version;
+      node.dataset.v = body.changes[0].version;
       return true;
     }
     back?.();
-    this.apply(body.change);
+    for (const change of body.changes) this.apply(change);
     this.show("saved", body.saved);
     return false;
   }
@@ -360,7 +386,7 @@ class CxBoard extends HTMLElement {
     dialog.querySelector("[data-detail]").textContent = body.detail;
     dialog.querySelector("[data-mine]").textContent = body.mine;
     dialog.querySelector("[data-theirs]").textContent = body.theirs;
-    dialog.querySelector("[value=mine]").hidden = body.change.state === null;
+    dialog.querySelector("[value=mine]").hidden = body.changes[0].state === null;
     dialog.returnValue = "theirs";
     dialog.showModal();
     return new Promise((resolve) => {
@@ -408,7 +434,6 @@ class CxBoard extends HTMLElement {
     this.setHeader(change);
     const point = this.emotion?.point(change.id);
     if (!point) return;
-    point.dataset.v = change.version;
     this.emotion.set(point, change.state.belief);
     this.emotion.draw();
   }
@@ -599,9 +624,10 @@ class CxBoard extends HTMLElement {
   }
 
   saveBelief(point, belief, before) {
-    const fields = { action: "belief", belief: belief ?? "" };
-    this.send(`${this.dataset.base}steps/${point.dataset.step}/`, fields, point, () => {
-      this.emotion.set(point, before);
+    const step = point.dataset.step;
+    const header = this.querySelector(`[data-kind=step][data-id="${step}"]`);
+    this.send(`${this.dataset.base}steps/${step}/`, { action: "belief", belief: belief ?? "" }, header, () => {
+      this.emotion.set(this.emotion.point(step), before);
       this.emotion.draw();
     });
   }
@@ -667,6 +693,7 @@ class CxBoard extends HTMLElement {
     const isItem = node.matches(".cx-k");
     if (what === "edit") this.edit(node);
     else if (what === "open") location.href = node.dataset.href;
+    else if (what === "page") location.href = this.url(node);
     else if (what === "delete") {
       if (isItem) this.remove(node);
       else this.send(this.url(node), { action: "delete" }, node);

@@ -55,6 +55,8 @@ document.addEventListener('submit', (event) => {
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = '1';
   event.submitter?.setAttribute('aria-busy', 'true');
+  // An answer that is a file leaves the page as it is: the form opens again by itself.
+  setTimeout(() => { delete form.dataset.sent; event.submitter?.removeAttribute('aria-busy'); }, 8000);
 });
 document.addEventListener('change', (event) => {
   if (event.target.matches('[data-submit]')) event.target.form?.requestSubmit();
