@@ -21,7 +21,13 @@ from apps.journeys.models import Journey, JourneyVersion, Metric
 from apps.personas.models import Persona
 from cxm.api.problems import BadBody
 from cxm.api.routers import ApiRouter
-from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
+from cxm.api.serializers import (
+    PublishSerializer,
+    TenantModelSerializer,
+    TenantSerializer,
+    UtcDateTimeField,
+    VersionNumberSerializer,
+)
 from cxm.api.viewsets import TenantViewSet
 
 ID = {"type": "string", "format": "uuid"}
@@ -150,18 +156,6 @@ class JourneySerializer(TenantSerializer):
             "created_at": moment(instance.created_at),
             "updated_at": moment(instance.updated_at),
         }
-
-
-class PublishSerializer(TenantSerializer):
-    """Why a version is published."""
-
-    purpose = serializers.CharField(max_length=10_000, allow_blank=True)
-
-
-class VersionNumberSerializer(TenantSerializer):
-    """The number of the version just published."""
-
-    version = serializers.IntegerField()
 
 
 class JourneyVersionSerializer(TenantModelSerializer):

@@ -99,6 +99,7 @@ class RoleSerializer(TenantSerializer):
 class MemberViewSet(ResourceViewSet):
     """Members, and the people who are invited. Creating invites, deleting deactivates or withdraws the invitation."""
 
+    queryset = Membership.objects.none()
     serializer_class = MemberSerializer
     filterset_class = MemberFilter
     ordering_fields = {"joined_at": "joined_at"}

@@ -17,7 +17,13 @@ from apps.personas import queries, services
 from apps.personas.content import SECTIONS
 from apps.personas.models import Persona, PersonaVersion
 from cxm.api.routers import ApiRouter
-from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
+from cxm.api.serializers import (
+    PublishSerializer,
+    TenantModelSerializer,
+    TenantSerializer,
+    UtcDateTimeField,
+    VersionNumberSerializer,
+)
 from cxm.api.viewsets import TenantViewSet
 
 
@@ -72,18 +78,6 @@ class PersonaSerializer(TenantModelSerializer):
         if "owner_id" in values:
             values["owner"] = values.pop("owner_id")
         return values
-
-
-class PublishSerializer(TenantSerializer):
-    """Why a version is published."""
-
-    purpose = serializers.CharField(max_length=10_000, allow_blank=True)
-
-
-class VersionNumberSerializer(TenantSerializer):
-    """The number of the version just published."""
-
-    version = serializers.IntegerField()
 
 
 class PersonaVersionSerializer(TenantModelSerializer):

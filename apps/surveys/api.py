@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -23,7 +24,7 @@ from apps.surveys.representation import represent_recorded, represent_stored
 from apps.touchpoints.models import Channel, Touchpoint
 from cxm.api.problems import BadBody
 from cxm.api.routers import ApiRouter
-from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
+from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField, VersionNumberSerializer
 from cxm.api.viewsets import (
     CreateMixin,
     DestroyMixin,
@@ -35,6 +36,7 @@ from cxm.api.viewsets import (
 )
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class TouchpointKeyField(serializers.Field):
     """A touchpoint by its key; null for none."""
 
@@ -86,12 +88,6 @@ class SurveySerializer(TenantModelSerializer):
             "closed_at",
         )
         read_only_fields = ("id", "state", "created_at", "updated_at", "closed_at")
-
-
-class VersionNumberSerializer(TenantSerializer):
-    """The version that a publication made, or kept when nothing had changed."""
-
-    version = serializers.IntegerField()
 
 
 class CustomerReferenceSerializer(TenantSerializer):
@@ -225,7 +221,7 @@ class SurveyViewSet(TenantViewSet):
 
     @extend_schema(
         parameters=[OpenApiParameter("version", str, description="A number, or `draft`; else the published one.")],
-        responses={200: serializers.DictField()},
+        responses={200: OpenApiTypes.OBJECT},
     )
     @action(detail=True, filterset_class=None)
     def definition(self, request: Request, id: str) -> Answer:

@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from apps.surveys.models import Response, Survey
 from apps.touchpoints.models import Channel
@@ -31,6 +33,7 @@ class MomentField(forms.Field):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class MomentFilter(django_filters.Filter):
     """Days are whole days in the organisation's zone, both inclusive; times are instants, ``to`` exclusive."""
 

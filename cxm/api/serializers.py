@@ -35,6 +35,18 @@ class TenantModelSerializer(serializers.ModelSerializer):
         return []
 
 
+class PublishSerializer(TenantSerializer):
+    """Why a version is published."""
+
+    purpose = serializers.CharField(max_length=10_000, allow_blank=True)
+
+
+class VersionNumberSerializer(TenantSerializer):
+    """The number of the version just published."""
+
+    version = serializers.IntegerField()
+
+
 def utc_text(at: datetime) -> str:
     """`2026-11-21T09:30:00Z`, with microseconds when there are any."""
     return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

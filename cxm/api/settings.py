@@ -27,6 +27,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ChannelEnum": "apps.touchpoints.models.Channel",
+        "ConsentChannelEnum": "apps.customers.models.ConsentRecord.Channel",
+    },
+    "GET_MOCK_REQUEST": "cxm.api.schema.mock_request",
     "SECURITY": [{"apiKey": []}],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

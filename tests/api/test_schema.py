@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
 import yaml
+from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
@@ -44,6 +46,10 @@ def test_document_is_valid_openapi_3_1() -> None:
     document = json.loads(json.dumps(openapi_document()))
     assert document["openapi"].startswith("3.1")
     validate(document)
+
+
+def test_nothing_of_the_document_had_to_be_guessed() -> None:
+    call_command("spectacular", "--fail-on-warn", file=os.devnull)
 
 
 def test_document_is_served_as_json_and_yaml_without_a_key(db: None) -> None:
