@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.utils.translation import gettext as _
 
@@ -55,6 +55,8 @@ class NewResponse:
     contact_ok: bool | None = None
     attributes: Mapping[str, Json] | None = None
     flags: tuple[str, ...] = ()
+    day_only: bool = False
+    """Keep the day of the answer and not the moment, in no time and in no id: for anonymous answers by invitation."""
 
 
 @dataclass(slots=True)
@@ -222,6 +224,8 @@ def make_row(
     definition = live.definition
     if definition is None:
         raise Conflict(_("This survey is a draft: publish it before sending answers."), code="draft")
+    if entry.day_only:
+        now = datetime.combine(now.astimezone(live.zone).date(), time(), live.zone).astimezone(UTC)
     occurred_at = entry.occurred_at or now
     if live.closed_at and occurred_at > live.closed_at:
         message = _("This survey was closed on %(day)s: only answers given before can be taken.")
@@ -238,7 +242,7 @@ def make_row(
     score = headline_score(definition, checked.values)
     named = not live.anonymous
     return ResponseRow(
-        id=uuid7(),
+        id=uuid4() if entry.day_only else uuid7(),
         survey_id=live.id,
         version=live.version,
         customer_id=entry.customer_id if named else None,

@@ -51,6 +51,9 @@ class LinkKeeper(Protocol):
     def claim_single_answer(self, link: LinkContext) -> bool:
         """Mark the link as answered; False when it was already. For anonymous surveys, whose answers keep no link."""
 
+    def is_suspect(self, link: LinkContext, *, user_agent: str) -> bool:
+        """Whether what opened this link looks like a mail scanner (user agent, HEAD, several scores, too soon)."""
+
     def stop(self, link: LinkContext, *, ip: str | None) -> None:
         """The person wants no more surveys: in force when this returns; doing it twice is doing it once."""
 

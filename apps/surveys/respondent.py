@@ -1,0 +1,290 @@
+"""What a respondent sees and sends: screens built from a definition, and answers read from a form. No requests here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.http import QueryDict
+
+from apps.surveys.answers import AnswerProblem, evaluate, validate_answers
+from apps.surveys.definition import Definition, Question
+from apps.surveys.respondent_texts import respondent_texts
+from apps.surveys.wording import LANGUAGE_NAMES, is_right_to_left
+
+Json = Any
+
+MAX_TEXT: Final = 4_000
+"""Characters that a text box takes; the API takes more."""
+_SECONDS: Final = {"text": 25, "matrix": 20, "ranking": 20}
+_ERROR_TEXTS: Final = {
+    "required": "error_required",
+    "rows": "error_rows",
+    "score": "error_scale",
+    "scale": "error_scale",
+    "choice": "error_choice",
+    "number": "error_number",
+    "date": "error_date",
+    "ranking": "error_ranking",
+    "too_long": "error_too_long",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing to choose. ``band`` is low, middle or high on a scale, "" elsewhere."""
+
+    value: str
+    label: str
+    band: str = ""
+    checked: bool = False
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a matrix, or one choice of a ranking with its places."""
+
+    name: str
+    label: str
+    options: list[Option]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A question ready to be drawn, in one language."""
+
+    id: str
+    name: str
+    type: str
+    title: str
+    required: bool
+    options: list[Option] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    points: int = 0
+    low_label: str = ""
+    high_label: str = ""
+    low: int = 0
+    high: int = 0
+    value: str = ""
+    follow_up: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+    autofocus: bool = False
+
+    @property
+    def is_scale(self) -> bool:
+        """Whether it is answered by one number of a row."""
+        return self.points > 0
+
+    @property
+    def every_point_has_words(self) -> bool:
+        """Whether the points are better shown below each other, each with its words."""
+        return self.is_scale and all(option.words for option in self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One page of the respondent: its fields, where it stands among the others, and what is wrong on it."""
+
+    number: int
+    total: int
+    fields: list[Field]
+    is_last: bool
+
+    @property
+    def errors(self) -> list[Field]:
+        """The fields that cannot be taken as they are."""
+        return [shown for shown in self.fields if shown.error]
+
+
+def visible_screens(definition: Definition, answers: Mapping[str, Json]) -> list[list[Question]]:
+    """The screens that these answers lead through, each with the questions shown on it."""
+    screens = []
+    for screen in definition.screens:
+        shown = [question for question in screen if evaluate(question.show_if, answers)]
+        if shown:
+            screens.append(shown)
+    return screens
+
+
+def field_name(question: Question, part: str = "") -> str:
+    """The name of a question's form field; a matrix and a ranking have one for each row."""
+    return f"q-{question.id}.{part}" if part else f"q-{question.id}"
+
+
+def read_form(questions: Sequence[Question], form: QueryDict) -> dict[str, Json]:
+    """What a form says about these questions, as the API would send it; unanswered ones are left out."""
+    answers: dict[str, Json] = {}
+    for question in questions:
+        value: Json = None
+        match question.type:
+            case "statement" | "file":
+                continue
+            case "multi_choice":
+                value = form.getlist(field_name(question))
+            case "matrix":
+                rows = {row.id: form.get(field_name(question, row.id), "") for row in question.rows}
+                value = {row: choice for row, choice in rows.items() if choice}
+            case "ranking":
+                value = _ranking(question, form)
+            case "consent":
+                value = form.get(field_name(question)) == "1"
+            case _:
+                value = form.get(field_name(question), "")
+        if value not in ("", [], {}, None):
+            answers[question.id] = value
+    return answers
+
+
+def _ranking(question: Question, form: QueryDict) -> list[str]:
+    """The choices by the place each was given. Two in one place are named twice, which the check refuses."""
+    places: dict[int, list[str]] = {}
+    for choice in question.choices:
+        place = form.get(field_name(question, choice.id), "")
+        if place.isascii() and place.isdigit() and 0 < int(place[:4]) <= len(question.choices):
+            places.setdefault(int(place[:4]), []).append(choice.id)
+    if any(len(chosen) > 1 for chosen in places.values()):
+        return [chosen[0] for chosen in places.values() for _again in chosen]
+    return [places[place][0] for place in sorted(places)]
+
+
+def build_screen(
+    definition: Definition,
+    answers: Mapping[str, Json],
+    number: int,
+    language: str,
+    errors: Mapping[str, AnswerProblem] | None = None,
+) -> Screen:
+    """Screen ``number`` (from 1) in a language, with what was answered so far and what is wrong with it."""
+    screens = visible_screens(definition, answers)
+    number = min(max(number, 1), len(screens))
+    texts = respondent_texts(language)
+    problems = errors or {}
+    fields: list[Field] = []
+    for question in screens[number - 1]:
+        problem = problems.get(question.id)
+        error = texts[_ERROR_TEXTS.get(problem.code, "error_invalid")] if problem else ""
+        first_error = bool(error) and not any(shown.error for shown in fields)
+        fields.append(_field(definition, question, answers.get(question.id), language, error, first_error))
+    return Screen(number=number, total=len(screens), fields=fields, is_last=number == len(screens))
+
+
+def _field(
+    definition: Definition, question: Question, answer: Json, language: str, error: str, autofocus: bool
+) -> Field:
+    def say(texts: Mapping[str, str]) -> str:
+        return definition.text(texts, language)
+
+    value, options, rows, columns = "", [], [], []
+    scale = bool(question.scale)
+    if scale:
+        options = [
+            Option(
+                value=str(point),
+                label=str(point),
+                band=question.band(point),
+                checked=str(answer) == str(point),
+                words=say(question.labels.get(point, {})),
+            )
+            for point in range(question.low, question.high + 1)
+        ]
+    elif question.type in ("choice", "multi_choice"):
+        chosen = answer if isinstance(answer, list) else [answer]
+        options = [
+            Option(value=choice.id, label=say(choice.label), checked=choice.id in chosen) for choice in question.choices
+        ]
+    elif question.type == "matrix":
+        given = answer if isinstance(answer, dict) else {}
+        columns = [say(choice.label) for choice in question.choices]
+        for row in question.rows:
+            cells = [
+                Option(value=choice.id, label=say(choice.label), checked=given.get(row.id) == choice.id)
+                for choice in question.choices
+            ]
+            rows.append(Row(field_name(question, row.id), say(row.label), cells))
+    elif question.type == "ranking":
+        order = answer if isinstance(answer, list) else []
+        for choice in question.choices:
+            place = order.index(choice.id) + 1 if choice.id in order else 0
+            places = [
+                Option(value=str(n), label=str(n), checked=place == n) for n in range(1, len(question.choices) + 1)
+            ]
+            rows.append(Row(field_name(question, choice.id), say(choice.label), places))
+    elif question.type == "consent":
+        value = "1" if answer is True else ""
+    elif isinstance(answer, str | int | float):
+        value = str(answer)
+    return Field(
+        id=question.id,
+        name=field_name(question),
+        type=question.type,
+        title=say(question.title),
+        required=question.required,
+        options=options,
+        rows=rows,
+        columns=columns,
+        points=question.scale,
+        low_label=say(question.labels.get(question.low, {})) if scale else "",
+        high_label=say(question.labels.get(question.high, {})) if scale else "",
+        low=question.low if scale else 0,
+        high=question.high if scale else 0,
+        value=value,
+        follow_up={band: say(text) for band, text in question.follow_up.items()},
+        error=error,
+        autofocus=autofocus,
+    )
+
+
+def first_open_screen(definition: Definition, answers: Mapping[str, Json]) -> int:
+    """Where somebody who comes back goes on: the first screen that still lacks a required answer, else the first."""
+    missing = validate_answers(definition, answers).errors
+    for number, questions in enumerate(visible_screens(definition, answers), start=1):
+        if any(question.id in missing for question in questions):
+            return number
+    return 1
+
+
+def choose_language(definition: Definition, *wanted: str) -> str:
+    """The first of the wanted languages that the survey speaks, exactly or by its base; else the survey's first."""
+    for code in wanted:
+        normal = code.strip().replace("_", "-").lower()[:16]
+        for candidate in (normal, normal.partition("-")[0]):
+            if candidate in definition.languages:
+                return candidate
+    return definition.languages[0]
+
+
+def accepted_languages(header: str) -> list[str]:
+    """The languages of an Accept-Language header, best first; at most ten, anything odd left out."""
+    weighted: list[tuple[float, str]] = []
+    for part in header[:500].split(",")[:10]:
+        code, _semicolon, parameter = part.strip().partition(";")
+        try:
+            weight = float(parameter.strip().removeprefix("q=")) if parameter else 1.0
+        except ValueError:
+            continue
+        if code and code != "*" and math.isfinite(weight):
+            weighted.append((-weight, code))
+    return [code for _weight, code in sorted(weighted, key=lambda found: found[0])]
+
+
+def language_choices(definition: Definition, current: str) -> list[tuple[str, str, str]]:
+    """The survey's other languages as (code, own name, direction), for the switch at the top of the page."""
+    return [
+        (code, LANGUAGE_NAMES.get(code, code.upper()), "rtl" if is_right_to_left(code) else "ltr")
+        for code in definition.languages
+        if code != current
+    ]
+
+
+def effort(definition: Definition, language: str) -> str:
+    """ "1 minute · 2 questions", honestly: what all questions together take at a normal pace."""
+    texts = respondent_texts(language)
+    asked = [question for question in definition.questions.values() if question.type != "statement"]
+    minutes = max(1, round(sum(_SECONDS.get(question.type, 8) for question in asked) / 60))
+    time = texts["minute"] if minutes == 1 else texts["minutes"].format(n=minutes)
+    count = texts["question"] if len(asked) == 1 else texts["questions"].format(n=len(asked))
+    return f"{time} · {count}"

@@ -1,0 +1,1 @@
+"""Pages: for managers (``manage``) and for respondents (``respondents``)."""

@@ -1,0 +1,276 @@
+"""The managers' pages: list, new, results, words with a live preview, publish, close."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+from uuid import UUID
+
+import segno
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from apps.surveys import queries, registry, services
+from apps.surveys.definition import Definition, parse_definition, problems_before_publication
+from apps.surveys.filters import SurveyFilter
+from apps.surveys.forms import EditForm, SurveyForm
+from apps.surveys.live import published_definition
+from apps.surveys.models import Survey, SurveyVersion
+from apps.surveys.respondent import build_screen, choose_language, effort, language_choices
+from apps.surveys.respondent_texts import respondent_texts
+from apps.surveys.wording import is_right_to_left, is_standard_wording
+from cxm.charts.distribution import Bar, distribution
+from cxm.errors import DomainError
+from cxm.web.forms import domain_errors_into
+from cxm.web.urls import org_url
+from cxm.web.views import permission_required, render_page, respondent_csp, see_other
+
+PAGE_SIZE = 50
+SORTS = {"name": "name", "created": "created_at", "state": "state"}
+STATE_BADGES = {Survey.State.DRAFT: "", Survey.State.LIVE: "ok", Survey.State.CLOSED: "i"}
+BANDS = {"low": "det", "middle": "pas", "high": "pro"}
+
+
+@permission_required("surveys.view")
+def survey_list(request: HttpRequest) -> HttpResponse:
+    """Every survey with its state, its answers and its score."""
+    found = SurveyFilter(request.GET or None, queryset=queries.surveys(), request=request)
+    rows = found.qs if not found.is_bound or found.form.is_valid() else found.queryset.none()
+    sort = request.GET.get("sort", "")
+    column = SORTS.get(sort.removeprefix("-"), "created_at")
+    order = column if sort and not sort.startswith("-") else f"-{column}"
+    page = Paginator(rows.order_by(order, "pk"), PAGE_SIZE).get_page(request.GET.get("page"))
+    surveys = list(page.object_list)
+    counts = queries.answer_counts([survey.pk for survey in surveys])
+    results = registry.results_of(actor=request.actor, organization=request.organization, surveys=surveys)
+    lines = [
+        {
+            "survey": survey,
+            "badge": STATE_BADGES[Survey.State(survey.state)],
+            "answers": counts.get(survey.pk, 0),
+            "metric": results.get(survey.pk),
+        }
+        for survey in surveys
+    ]
+    return render_page(request, "surveys/list.html", {"filter": found, "page": page, "lines": lines}, partial="list")
+
+
+@permission_required("surveys.edit")
+def survey_create(request: HttpRequest) -> HttpResponse:
+    """A name, a kind, what it is about, languages: the standard wording is already there."""
+    initial = {name: request.GET[name] for name in ("name", "kind") if name in request.GET}
+    form = SurveyForm(request.POST or None, organization=request.organization, initial=initial)
+    if key := request.GET.get("touchpoint", ""):
+        form.initial["touchpoint"] = form.fields["touchpoint"].queryset.filter(key=key[:64]).first()
+    if request.method == "POST" and form.is_valid():
+        with domain_errors_into(form):
+            survey = services.create_survey(actor=request.actor, **form.cleaned_data)
+            messages.success(request, _("Survey created. Check its words, then publish it."))
+            return see_other(request, org_url(request.organization, "surveys:edit", pk=survey.pk))
+    return render_page(request, "surveys/new.html", {"form": form})
+
+
+@permission_required("surveys.view")
+def survey_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The results of a survey, its link, and what can be done with it."""
+    survey = _survey(pk)
+    results = registry.results_of(actor=request.actor, organization=request.organization, surveys=[survey])
+    metric = results.get(survey.pk)
+    definition = _current(survey)
+    answer_list = registry.answer_list()
+    states = queries.states_of(survey)
+    context = {
+        "survey": survey,
+        "badge": STATE_BADGES[Survey.State(survey.state)],
+        "metric": metric,
+        "chart": _distribution(survey, definition, metric),
+        "states": states,
+        "definition": definition,
+        "headline": definition.headline,
+        "versions": SurveyVersion.objects.filter(survey=survey).order_by("-number")[:20],
+        "facts": registry.facts_of(actor=request.actor, survey=survey),
+        "actions": registry.actions_for(actor=request.actor, survey=survey),
+        "answers_url": f"{org_url(request.organization, answer_list)}?survey={survey.pk}" if answer_list else "",
+        "open_url": _open_url(request, survey),
+        "changed": _has_unpublished_changes(survey),
+    }
+    return render_page(request, "surveys/detail.html", context)
+
+
+@permission_required("surveys.edit")
+def survey_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The draft: properties, every word in every language, and how it looks on a phone."""
+    survey = _survey(pk)
+    form = _edit_form(request, survey)
+    if request.method == "POST" and form.is_valid():
+        with domain_errors_into(form):
+            services.update_survey(actor=request.actor, survey=survey, **_edited(form))
+            messages.success(request, _("Saved. Respondents see it once you publish."))
+            return see_other(request, org_url(request.organization, "surveys:edit", pk=survey.pk))
+    definition = parse_definition(survey.definition)
+    context = {
+        "survey": survey,
+        "form": form,
+        "definition": definition,
+        "standard": _is_standard(request, survey, definition),
+        "problems": problems_before_publication(definition),
+    }
+    return render_page(request, "surveys/edit.html", context)
+
+
+@permission_required("surveys.edit")
+@respondent_csp(frame_ancestors=["'self'"])
+def survey_preview(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The respondent's page as the form beside it would make it; nothing is stored."""
+    survey = _survey(pk)
+    raw = survey.definition
+    if request.method == "POST":
+        form = _edit_form(request, survey)
+        raw = form.written_definition() if form.is_valid() else raw
+    try:
+        definition = parse_definition(raw)
+    except DomainError:
+        definition = parse_definition(survey.definition)
+    language = choose_language(definition, request.GET.get("lang", "") or request.POST.get("preview_language", ""))
+    texts = respondent_texts(language)
+    name = request.organization.name
+    screen = build_screen(definition, {}, 1, language)
+    context = {
+        "t": {key: text.replace("{organization}", name) for key, text in texts.items()},
+        "language": language,
+        "direction": "rtl" if is_right_to_left(language) else "ltr",
+        "others": language_choices(definition, language),
+        "organization": request.organization,
+        "screen": screen,
+        "home": request.path,
+        "privacy": request.path,
+        "effort": effort(definition, language),
+        "who": texts["anonymous" if survey.anonymous else "identified"].replace("{organization}", name),
+        "may_contact": not survey.anonymous and screen.is_last,
+        "progress": texts["progress"].format(n=1, total=screen.total),
+        "preview": True,
+    }
+    return HttpResponse(render_to_string("respondent/form.html", context))
+
+
+@permission_required("surveys.edit")
+@require_POST
+def survey_standard(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Back to the standard wording."""
+    survey = _survey(pk)
+    services.use_standard_wording(actor=request.actor, survey=survey)
+    messages.success(request, _("The standard wording is back in the draft."))
+    return see_other(request, org_url(request.organization, "surveys:edit", pk=survey.pk))
+
+
+@permission_required("surveys.publish")
+@require_POST
+def survey_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Freeze the draft and take answers."""
+    survey = _survey(pk)
+    try:
+        version = services.publish_survey(actor=request.actor, survey=survey)
+    except DomainError as refused:
+        for error in refused.errors[:5]:
+            messages.error(request, error["message"])
+        return see_other(request, org_url(request.organization, "surveys:edit", pk=survey.pk))
+    messages.success(request, _("Version %(n)d is live.") % {"n": version.number})
+    return see_other(request, org_url(request.organization, "surveys:detail", pk=survey.pk))
+
+
+@permission_required("surveys.publish")
+@require_POST
+def survey_close(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take no further answers."""
+    survey = _survey(pk)
+    services.close_survey(actor=request.actor, survey=survey)
+    messages.success(request, _("Closed. Publish again to open it."))
+    return see_other(request, org_url(request.organization, "surveys:detail", pk=survey.pk))
+
+
+@permission_required("surveys.edit")
+@require_POST
+def survey_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Remove a survey that nobody answered."""
+    services.delete_survey(actor=request.actor, survey=_survey(pk))
+    messages.success(request, _("Survey removed."))
+    return see_other(request, org_url(request.organization, "surveys:list"))
+
+
+@permission_required("surveys.view")
+def survey_qr(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The open link as a QR code, for posters and receipts."""
+    survey = _survey(pk)
+    buffer = BytesIO()
+    segno.make(f"{_open_url(request, survey)}?c=qr", error="m").save(
+        buffer, kind="svg", scale=6, border=2, light="#fff", xmldecl=False, svgclass=None, lineclass=None
+    )
+    response = HttpResponse(buffer.getvalue(), content_type="image/svg+xml")
+    if request.GET.get("download"):
+        response["Content-Disposition"] = f'attachment; filename="{survey.slug}.svg"'
+    return response
+
+
+def _survey(pk: UUID) -> Survey:
+    survey = queries.surveys().filter(pk=pk).first()
+    if survey is None:
+        raise Http404
+    return survey
+
+
+def _edit_form(request: HttpRequest, survey: Survey) -> EditForm:
+    initial = {name: getattr(survey, name) for name in ("name", "kind", "touchpoint", "relationship", "anonymous")}
+    initial["languages"] = survey.languages
+    return EditForm(request.POST or None, organization=request.organization, survey=survey, initial=initial)
+
+
+def _edited(form: EditForm) -> dict[str, Any]:
+    """What the form changes. With another kind the words start anew from its standard."""
+    values = {name: value for name, value in form.cleaned_data.items() if "." not in name}
+    if values.get("kind", form.initial["kind"]) == form.initial["kind"]:
+        values["definition"] = form.written_definition()
+    order = {code: place for place, code in enumerate(form.definition.languages)}
+    values["languages"] = sorted(values["languages"], key=lambda code: order.get(code, len(order)))
+    return values
+
+
+def _current(survey: Survey) -> Definition:
+    if survey.current_version:
+        return published_definition(survey.pk, survey.current_version)
+    return parse_definition(survey.definition)
+
+
+def _has_unpublished_changes(survey: Survey) -> bool:
+    return bool(survey.current_version) and _current(survey).to_json() != parse_definition(survey.definition).to_json()
+
+
+def _is_standard(request: HttpRequest, survey: Survey, definition: Definition) -> bool:
+    touchpoint = survey.touchpoint
+    return is_standard_wording(
+        definition, survey.kind, request.organization.name, touchpoint.name if touchpoint else ""
+    )
+
+
+def _open_url(request: HttpRequest, survey: Survey) -> str:
+    return settings.BASE_URL + reverse("open_survey", args=[request.organization.slug, survey.slug])
+
+
+def _distribution(survey: Survey, definition: Definition, metric: Any) -> dict[str, Any] | None:
+    """The chart of scores with its table; None without answers, or where the metric is suppressed."""
+    headline = definition.headline
+    if headline is None or metric is None:
+        return None
+    counts = metric["distribution"] if isinstance(metric, dict) else metric.distribution
+    points = range(headline.low, headline.high + 1)
+    bars = [Bar(str(point), int(counts.get(str(point), 0)), BANDS[headline.band(point)]) for point in points]  # type: ignore[arg-type]
+    drawing = distribution(bars, id="scores", title=_("Scores"))
+    if not drawing:
+        return None
+    table = {"columns": [_("Score"), _("Answers")], "rows": [[bar.label, bar.count] for bar in bars]}
+    return {"drawing": drawing, "table": table}

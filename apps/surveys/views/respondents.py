@@ -1,0 +1,533 @@
+"""The respondent's pages. No sign-in, no cookie, nothing from anybody else; a GET never writes an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+
+from apps.accounts.clients import client_ip
+from apps.organizations.branding import dark_accent, is_colour, light_accent
+from apps.organizations.models import Organization
+from apps.organizations.queries import organization_by_slug
+from apps.surveys.answers import whole_number
+from apps.surveys.definition import Definition
+from apps.surveys.form_tokens import new_form_token, read_form_token
+from apps.surveys.links import LinkContext, link_keeper, read_respondent_token
+from apps.surveys.live import LiveSurvey, live_survey
+from apps.surveys.models import Response, Survey
+from apps.surveys.queries import survey_by_slug
+from apps.surveys.respondent import (
+    accepted_languages,
+    build_screen,
+    choose_language,
+    effort,
+    first_open_screen,
+    language_choices,
+    read_form,
+)
+from apps.surveys.respondent_texts import respondent_texts
+from apps.surveys.visits import (
+    OPEN_CHANNELS,
+    AlreadyAnswered,
+    Visit,
+    record_provisional,
+    save_screen,
+    withdraw_provisional,
+)
+from apps.surveys.wording import is_right_to_left
+from cxm.api.throttles import Limit, throttle
+from cxm.errors import Conflict, NotFound
+from cxm.scope import tenant
+from cxm.web.views import public_view, respondent_csp
+
+BY_LINK = Limit(rate=2, burst=120)
+"""Posts to one personal link: a person, a phone that resends, fifty taps at once."""
+BY_ADDRESS = Limit(rate=2, burst=120)
+"""Posts to open links from one address: a shop's network, a crowd at a poster."""
+
+View = Callable[..., HttpResponse]
+
+
+class Refused(Exception):
+    """A page that ends here: an answer with its status, and the sentences that say why."""
+
+    def __init__(self, name: str, status: HTTPStatus, *, retry_after: str = "") -> None:
+        super().__init__(name)
+        self.name = name
+        self.status = status
+        self.retry_after = retry_after
+
+
+def respondent_page(view: View) -> View:
+    """What all these pages share: no sign-in, no CSRF cookie, no cache, no referrer, no index, the strict policy."""
+
+    @csrf_exempt
+    @public_view
+    @respondent_csp
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except Refused as refused:
+            response = refusal(request, refused)
+        return response
+
+    return wrapped
+
+
+def page(template: str, context: dict[str, Any], status: int = HTTPStatus.OK) -> HttpResponse:
+    """A page without the app's context processors: nothing here knows of sessions or people."""
+    return HttpResponse(render_to_string(f"respondent/{template}.html", context), status=status)
+
+
+def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
+    """A page of one sentence, in the reader's language as the browser names it."""
+    wanted = [request.GET.get("lang", ""), *accepted_languages(request.headers.get("Accept-Language", ""))]
+    language = next((code for code in (w.partition("-")[0].lower() for w in wanted) if code in _SPOKEN), "en")
+    texts = respondent_texts(language)
+    response = page(
+        "message",
+        {
+            "t": texts,
+            "language": language,
+            "direction": _direction(language),
+            "heading": texts[refused.name],
+            "text": texts[f"{refused.name}_text"],
+        },
+        refused.status,
+    )
+    if refused.retry_after:
+        response["Retry-After"] = refused.retry_after
+    return response
+
+
+_SPOKEN = frozenset({"en", "de", "es", "fr", "ar"})
+
+
+def unknown() -> Refused:
+    """The one answer to every link that leads nowhere, whatever is wrong with it."""
+    return Refused("unknown", HTTPStatus.NOT_FOUND)
+
+
+# -- personal links ----------------------------------------------------------------------------------------------------
+
+
+def with_link(view: View) -> View:
+    """Read the token and run the view in the organisation it names, with what stands behind the link.
+
+    An altered, cut or foreign token, a deleted organisation and a vanished invitation are one and the same 404.
+    """
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, token: str) -> HttpResponse:
+        subject, keeper = read_respondent_token(token), link_keeper()
+        organization = (
+            Organization.objects.filter(pk=subject.organization_id, deleted_at=None).first()
+            if subject and keeper
+            else None
+        )
+        if subject is None or keeper is None or organization is None:
+            raise unknown()
+        with tenant(organization):
+            link = keeper.resolve(subject.row_id)
+            if link is None:
+                raise unknown()
+            return view(request, token, organization, link)
+
+    return wrapped
+
+
+@respondent_page
+@with_link
+def personal(request: HttpRequest, token: str, organization: Organization, link: LinkContext) -> HttpResponse:
+    """`/r/<token>/`: GET shows the questions, POST saves a screen."""
+    live, definition = _answerable(link.survey_id)
+    if link.closed:
+        raise Refused("closed", HTTPStatus.GONE)
+    if link.answered and live.anonymous:
+        raise Refused("answered", HTTPStatus.GONE)
+    form = _form_token(request, live) if live.anonymous else None
+    visit = Visit(organization, live, definition, link, form, link.channel, client_ip(request))
+    home = reverse("respondent", args=[token])
+    if request.method == "POST":
+        _take_token(f"respond:{link.row_id}", BY_LINK)
+        return _save(request, visit, home, wanted=link.language)
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    if not live.anonymous:
+        _note_visit(request, visit, link)
+    return _show(request, visit, home, wanted=link.language, token=token)
+
+
+@respondent_page
+@with_link
+def personal_done(request: HttpRequest, token: str, organization: Organization, link: LinkContext) -> HttpResponse:
+    """`/r/<token>/done/`: thanks, and the way back to change the answer while the survey is open."""
+    live = _live(link.survey_id)
+    change = (
+        None
+        if live.anonymous or live.state != Survey.State.LIVE or link.closed
+        else reverse("respondent", args=[token])
+    )
+    return _thank(request, organization, live, wanted=link.language, change=change, token=token)
+
+
+@respondent_page
+@with_link
+def provisional(request: HttpRequest, token: str, organization: Organization, link: LinkContext) -> HttpResponse:
+    """`/r/<token>/provisional/`: the score of the mail's link, once a person touched or looked at the page."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    live, definition = _answerable(link.survey_id)
+    if not organization.include_provisional or live.anonymous or link.closed:
+        raise unknown()
+    _take_token(f"respond:{link.row_id}", BY_LINK)
+    visit = Visit(organization, live, definition, link, None, link.channel, client_ip(request))
+    if request.POST.get("undo") == "1":
+        return JsonResponse({"undone": withdraw_provisional(visit)})
+    keeper, agent = link_keeper(), request.headers.get("User-Agent", "")
+    basis = "interaction" if request.POST.get("basis") == "interaction" else "dwell"
+    suspect = keeper is not None and keeper.is_suspect(link, user_agent=agent)
+    score = record_provisional(visit, score=request.POST.get("s", ""), basis=basis, suspect=suspect)
+    return JsonResponse(
+        {"score": score}, status=HTTPStatus.OK if score is not None else HTTPStatus.UNPROCESSABLE_ENTITY
+    )
+
+
+@respondent_page
+@with_link
+def stop(request: HttpRequest, token: str, organization: Organization, link: LinkContext) -> HttpResponse:
+    """`/r/<token>/stop/`: a page with one button; a POST, also a mail program's (RFC 8058), is in force at once."""
+    if request.method not in ("GET", "HEAD", "POST"):
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    stopped = request.method == "POST"
+    keeper = link_keeper()
+    if stopped and keeper:
+        keeper.stop(link, ip=client_ip(request))
+    context = _context(request, organization, _live(link.survey_id), wanted=link.language, token=token)
+    stop_text = context["t"]["stop_text"].replace("{address}", link.address or "…")
+    return page("stop", {**context, "stopped": stopped, "stop_text": stop_text})
+
+
+@respondent_page
+@with_link
+def personal_privacy(request: HttpRequest, token: str, organization: Organization, link: LinkContext) -> HttpResponse:
+    """`/r/<token>/privacy/`: who asks, what is stored, who sees it, and how accessible the pages are."""
+    live = _live(link.survey_id)
+    context = _context(request, organization, live, wanted=link.language, token=token)
+    return _explain(request, context, organization, live, home=reverse("respondent", args=[token]), named=True)
+
+
+# -- open links --------------------------------------------------------------------------------------------------------
+
+
+def with_open_survey(view: View) -> View:
+    """Find organisation and survey by their addresses; a draft and what never existed are one and the same 404."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, org: str, survey: str) -> HttpResponse:
+        organization = organization_by_slug(org)
+        if organization is None or organization.deleted_at:
+            raise unknown()
+        with tenant(organization):
+            found = survey_by_slug(survey)
+            if found is None or found.state == Survey.State.DRAFT:
+                raise unknown()
+            return view(request, organization, found)
+
+    return wrapped
+
+
+@respondent_page
+@with_open_survey
+def open_link(request: HttpRequest, organization: Organization, survey: Survey) -> HttpResponse:
+    """`/s/<org>/<survey>/`: anybody may answer; the form's token stands for the answer."""
+    live, definition = _answerable(survey.pk)
+    channel = (request.POST if request.method == "POST" else request.GET).get("c", "")
+    visit = Visit(
+        organization=organization,
+        live=live,
+        definition=definition,
+        link=None,
+        form=_form_token(request, live),
+        channel=channel if channel in OPEN_CHANNELS else "web",
+        ip=client_ip(request),
+    )
+    home = reverse("open_survey", args=[organization.slug, survey.slug])
+    if request.method == "POST":
+        _take_token(f"respond:{visit.ip}", BY_ADDRESS)
+        return _save(request, visit, home, wanted="")
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    return _show(request, visit, home, wanted="")
+
+
+@respondent_page
+@with_open_survey
+def open_done(request: HttpRequest, organization: Organization, survey: Survey) -> HttpResponse:
+    """Thanks after an open link."""
+    return _thank(request, organization, _live(survey.pk), wanted="")
+
+
+@respondent_page
+@with_open_survey
+def open_privacy(request: HttpRequest, organization: Organization, survey: Survey) -> HttpResponse:
+    """What is stored of somebody who opened a public link."""
+    live = _live(survey.pk)
+    context = _context(request, organization, live, wanted="")
+    home = reverse("open_survey", args=[organization.slug, survey.slug])
+    return _explain(request, context, organization, live, home=home, named=False)
+
+
+# -- what both share ---------------------------------------------------------------------------------------------------
+
+
+def _live(survey_id: UUID) -> LiveSurvey:
+    try:
+        live = live_survey(survey_id)
+    except NotFound:
+        raise unknown() from None
+    if live.definition is None:
+        raise unknown()
+    return live
+
+
+def _answerable(survey_id: UUID) -> tuple[LiveSurvey, Definition]:
+    live = _live(survey_id)
+    if live.state != Survey.State.LIVE or live.definition is None:
+        raise Refused("closed", HTTPStatus.GONE)
+    return live, live.definition
+
+
+def _form_token(request: HttpRequest, live: LiveSurvey) -> Any:
+    """The token that came back with the form or the address; a new one for a new visit, None for a wrong one."""
+    given = (request.POST if request.method == "POST" else request.GET).get("t", "")
+    if given:
+        return read_form_token(live.id, given)
+    return None if request.method == "POST" else new_form_token(live.id)
+
+
+def _take_token(name: str, limit: Limit) -> None:
+    verdict = throttle().take(name, limit)
+    if not verdict.allowed:
+        raise Refused("too_many", HTTPStatus.TOO_MANY_REQUESTS, retry_after=verdict.headers["Retry-After"])
+
+
+def _direction(language: str) -> str:
+    return "rtl" if is_right_to_left(language) else "ltr"
+
+
+def _language(request: HttpRequest, definition: Definition, wanted: str) -> str:
+    """`?lang=`, then the customer's language, then the browser's, then the survey's first."""
+    asked = (request.POST if request.method == "POST" else request.GET).get("lang", "")
+    accepted = accepted_languages(request.headers.get("Accept-Language", ""))
+    return choose_language(definition, asked, wanted, *accepted)
+
+
+def _context(
+    request: HttpRequest, organization: Organization, live: LiveSurvey, *, wanted: str, token: str = ""
+) -> dict[str, Any]:
+    definition = live.definition
+    assert definition is not None
+    language = _language(request, definition, wanted)
+    texts = respondent_texts(language)
+    return {
+        "t": {key: text.replace("{organization}", organization.name) for key, text in texts.items()},
+        "language": language,
+        "direction": _direction(language),
+        "others": language_choices(definition, language),
+        "keep": _kept(request),
+        "organization": organization,
+        "anonymous": live.anonymous,
+        "token": token,
+    }
+
+
+def _kept(request: HttpRequest) -> str:
+    """The rest of the address, for the links to other languages."""
+    kept = [(name, request.GET[name][:100]) for name in ("s", "t", "c", "page") if name in request.GET]
+    return f"&{urlencode(kept)}" if kept else ""
+
+
+def _note_visit(request: HttpRequest, visit: Visit, link: LinkContext) -> None:
+    keeper = link_keeper()
+    score = _preselected(request, visit.definition)
+    if keeper:
+        kind = "head" if request.method == "HEAD" else "prefill" if score is not None else "get"
+        keeper.record_visit(link, kind=kind, score=score, user_agent=request.headers.get("User-Agent", ""))
+
+
+def _preselected(request: HttpRequest, definition: Definition) -> int | None:
+    """The score in `?s=`, when it is one of the headline question's."""
+    score, headline = whole_number(request.GET.get("s", "")), definition.headline
+    return score if score is not None and headline and headline.low <= score <= headline.high else None
+
+
+def _show(request: HttpRequest, visit: Visit, home: str, *, wanted: str, token: str = "") -> HttpResponse:
+    if visit.form is None and visit.invitation_id is None:
+        return HttpResponseRedirect(home)
+    stored = visit.stored()
+    answers = dict(stored.answers) if stored else {}
+    chosen = _preselected(request, visit.definition)
+    headline = visit.definition.headline
+    prefilled = None
+    if chosen is not None and headline and (stored is None or stored.state != Response.State.SUBMITTED):
+        answers[headline.id] = prefilled = chosen
+    number = whole_number(request.GET.get("page", "")) or (
+        first_open_screen(visit.definition, answers) if stored and stored.state == Response.State.PARTIAL else 1
+    )
+    return _form_page(
+        request, visit, home, answers, number, wanted=wanted, token=token, prefilled=prefilled, stored=stored
+    )
+
+
+def _form_page(
+    request: HttpRequest,
+    visit: Visit,
+    home: str,
+    answers: Any,
+    number: int,
+    *,
+    wanted: str,
+    token: str = "",
+    prefilled: int | None = None,
+    stored: Response | None = None,
+    errors: Any = None,
+    expired: bool = False,
+) -> HttpResponse:
+    context = _context(request, visit.organization, visit.live, wanted=wanted, token=token)
+    texts, language = context["t"], context["language"]
+    screen = build_screen(visit.definition, answers, number, language, errors)
+    provisional_on = (
+        visit.organization.include_provisional and prefilled is not None and visit.invitation_id is not None
+    )
+    note = "prefilled_provisional" if provisional_on else "prefilled"
+    named = visit.link is not None and not visit.live.anonymous
+    return page(
+        "form",
+        {
+            **context,
+            "home": home,
+            "privacy": f"{home}privacy/?lang={language}",
+            "provisional": f"{home}provisional/" if provisional_on else "",
+            "screen": screen,
+            "form_token": visit.form.text if visit.form else "",
+            "channel": visit.channel if visit.link is None else "",
+            "prefilled": texts[note].replace("{score}", str(prefilled)) if prefilled is not None else "",
+            "progress": texts["progress"].format(n=screen.number, total=screen.total),
+            "effort": effort(visit.definition, language),
+            "who": texts["identified" if named else "anonymous" if visit.live.anonymous else "unlinked"],
+            "may_contact": named and screen.is_last,
+            "contact": bool(stored and stored.contact_ok) or request.POST.get("contact") == "1",
+            "expired": expired,
+        },
+        HTTPStatus.UNPROCESSABLE_ENTITY if screen.errors or expired else HTTPStatus.OK,
+    )
+
+
+def _save(request: HttpRequest, visit: Visit, home: str, *, wanted: str) -> HttpResponse:
+    language = _language(request, visit.definition, wanted)
+    token = home.rstrip("/").rpartition("/")[2] if visit.link else ""
+    number = whole_number(request.POST.get("page", "")) or 1
+    if visit.form is None and visit.invitation_id is None:
+        return _ask_again(request, visit, home, number, wanted=wanted, token=token)
+    try:
+        saved = save_screen(
+            visit, request.POST, number=number, back=request.POST.get("go") == "back", language=language
+        )
+    except AlreadyAnswered:
+        raise Refused("answered", HTTPStatus.GONE) from None
+    except Conflict:
+        raise Refused("closed", HTTPStatus.GONE) from None
+    if saved.errors:
+        return _form_page(
+            request, visit, home, saved.answers, saved.number, wanted=wanted, token=token, errors=saved.errors
+        )
+    if saved.done:
+        return _go_on(request, f"{home}done/?lang={language}")
+    form = f"&t={visit.form.text}" if visit.form else ""
+    channel = "" if visit.link else f"&c={visit.channel}"
+    return _go_on(request, f"{home}?lang={language}&page={saved.number}{form}{channel}")
+
+
+def _ask_again(request: HttpRequest, visit: Visit, home: str, number: int, *, wanted: str, token: str) -> HttpResponse:
+    """A form that was open for over a week, or is not ours: the same questions, what was written, and a new token."""
+    fresh = replace(visit, form=new_form_token(visit.live.id))
+    answers = read_form(list(visit.definition.questions.values()), request.POST)
+    return _form_page(request, fresh, home, answers, number, wanted=wanted, token=token, expired=True)
+
+
+def _go_on(request: HttpRequest, address: str) -> HttpResponse:
+    """A redirect; to our script, which cannot see redirects before following them, the address."""
+    if "application/json" in request.headers.get("Accept", ""):
+        return JsonResponse({"next": address})
+    response = HttpResponseRedirect(address)
+    response.status_code = HTTPStatus.SEE_OTHER
+    return response
+
+
+def _thank(
+    request: HttpRequest,
+    organization: Organization,
+    live: LiveSurvey,
+    *,
+    wanted: str,
+    change: str | None = None,
+    token: str = "",
+) -> HttpResponse:
+    context = _context(request, organization, live, wanted=wanted, token=token)
+    definition = live.definition
+    assert definition is not None
+    title = definition.text(definition.thank_you.get("title", {}), context["language"])
+    text = definition.text(definition.thank_you.get("text", {}), context["language"])
+    return page(
+        "message",
+        {
+            **context,
+            "heading": title or context["t"]["done"],
+            "text": text or context["t"]["done_close"],
+            "change": f"{change}?lang={context['language']}" if change else "",
+        },
+    )
+
+
+def _explain(
+    request: HttpRequest,
+    context: dict[str, Any],
+    organization: Organization,
+    live: LiveSurvey,
+    *,
+    home: str,
+    named: bool,
+) -> HttpResponse:
+    about = "anonymous" if live.anonymous else "identified" if named else "unlinked"
+    texts = context["t"]
+    personal_text = texts[f"privacy_{about}"].replace("{threshold}", str(organization.anonymity_threshold))
+    return page("privacy", {**context, "home": f"{home}?lang={context['language']}", "personal": personal_text})
+
+
+@public_view
+def accent_stylesheet(request: HttpRequest, slug: str) -> HttpResponse:
+    """The organisation's colour on respondent pages, light and dark; an empty sheet when it has none."""
+    organization = organization_by_slug(slug)
+    colour = organization.accent if organization and is_colour(organization.accent) else ""
+    sheet = ""
+    if colour:
+        light, dark = light_accent(colour), dark_accent(colour)
+        sheet = (
+            f":root{{--ac:{light.fill};--on:{light.on};--tint:{light.tint}}}"
+            f"@media (prefers-color-scheme:dark){{:root{{--ac:{dark.fill};--on:{dark.on};--tint:{dark.tint}}}}}"
+        )
+    response = HttpResponse(sheet, content_type="text/css; charset=utf-8")
+    response["Cache-Control"] = "public, max-age=300"
+    return response

@@ -1,0 +1,197 @@
+"""One respondent at one survey: who came by which link, what is stored so far, and saving what a screen says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from django.db import transaction
+from django.http import QueryDict
+
+from apps.organizations.models import Organization
+from apps.outbox.services import emit
+from apps.surveys.answers import AnswerProblem, validate_answers, whole_number
+from apps.surveys.definition import Definition
+from apps.surveys.entries import NewResponse
+from apps.surveys.form_tokens import FormToken
+from apps.surveys.links import LinkContext, link_keeper
+from apps.surveys.live import LiveSurvey
+from apps.surveys.models import Response
+from apps.surveys.respondent import read_form, visible_screens
+from apps.surveys.services import record_response
+from apps.surveys.store import DELETED, event_payload
+from apps.touchpoints.models import Channel
+from cxm.actor import Actor
+
+SOURCE: Final = "page"
+OPEN_CHANNELS: Final = frozenset({Channel.WEB, Channel.QR, Channel.SOCIAL, Channel.SMS, Channel.CHAT, Channel.APP})
+"""What an open link may say of itself with ``?c=``; web otherwise."""
+
+
+class AlreadyAnswered(Exception):
+    """An anonymous survey's invitation was used: its answer cannot be found again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A respondent at a survey that takes answers.
+
+    ``link`` is the personal invitation, or None at an open link. ``form`` names the answer where no invitation may:
+    at open links, and always for anonymous surveys.
+    """
+
+    organization: Organization
+    live: LiveSurvey
+    definition: Definition
+    link: LinkContext | None
+    form: FormToken | None
+    channel: str
+    ip: str | None = None
+
+    @property
+    def invitation_id(self) -> UUID | None:
+        """The invitation that the answer is stored under."""
+        return self.link.row_id if self.link and not self.live.anonymous else None
+
+    def stored(self) -> Response | None:
+        """The answer so far. One query, none for a form that is new."""
+        if self.invitation_id:
+            return Response.objects.filter(invitation_id=self.invitation_id).first()
+        if self.form:
+            return Response.objects.filter(survey_id=self.live.id, source_id=self.form.source_id).first()
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What came of a screen: another one to show, ``done``, or errors on this one."""
+
+    number: int
+    done: bool = False
+    errors: Mapping[str, AnswerProblem] | None = None
+    answers: Mapping[str, Any] | None = None
+
+
+def save_screen(visit: Visit, form: QueryDict, *, number: int, back: bool, language: str) -> Saved:
+    """Store what a screen says and say where to go on.
+
+    Every screen is stored as it comes (partial until the last one is sent); the last write wins and what it replaced is
+    kept. A screen with errors stores nothing. Raises AlreadyAnswered, Conflict for a survey that was closed meanwhile.
+    """
+    if len(visit.definition.screens) == 1:
+        return _save_only_screen(visit, form, language)
+    stored = visit.stored()
+    before = dict(stored.answers) if stored else {}
+    screens = visible_screens(visit.definition, before)
+    number = min(max(number, 1), len(screens))
+    asked = screens[number - 1]
+    here = {question.id for question in asked}
+    said = {**{name: value for name, value in before.items() if name not in here}, **read_form(asked, form)}
+    checked = validate_answers(visit.definition, said, partial=True)
+    if back:
+        _record(visit, form, checked.values, language, Response.State.PARTIAL)
+        return Saved(max(1, number - 1))
+    problems = validate_answers(visit.definition, said).errors
+    if wrong := {name: problem for name, problem in problems.items() if name in here}:
+        return Saved(number, errors=wrong, answers=said)
+    screens = visible_screens(visit.definition, checked.values)
+    if number < len(screens):
+        _record(visit, form, checked.values, language, Response.State.PARTIAL)
+        return Saved(number + 1)
+    if problems:
+        _record(visit, form, checked.values, language, Response.State.PARTIAL)
+        first = next(n for n, shown in enumerate(screens, start=1) if any(q.id in problems for q in shown))
+        return Saved(first, errors=problems, answers=said)
+    _submit(visit, form, checked.values, language)
+    return Saved(number, done=True)
+
+
+def _save_only_screen(visit: Visit, form: QueryDict, language: str) -> Saved:
+    """The usual survey has one screen: nothing needs to be read before it is stored."""
+    said = read_form(visit.definition.screens[0], form)
+    checked = validate_answers(visit.definition, said)
+    if checked.errors:
+        return Saved(1, errors=checked.errors, answers=said)
+    _submit(visit, form, checked.values, language)
+    return Saved(1, done=True)
+
+
+def _submit(visit: Visit, form: QueryDict, answers: Mapping[str, Any], language: str) -> None:
+    if not (visit.link and visit.live.anonymous):
+        _record(visit, form, answers, language, Response.State.SUBMITTED)
+        return
+    keeper = link_keeper()
+    with transaction.atomic():
+        if keeper is None or not keeper.claim_single_answer(visit.link):
+            raise AlreadyAnswered
+        _record(visit, form, answers, language, Response.State.SUBMITTED)
+
+
+def _record(visit: Visit, form: QueryDict, answers: Mapping[str, Any], language: str, state: str) -> None:
+    link = visit.link
+    record_response(
+        actor=Actor.respondent(visit.ip),
+        survey_id=visit.live.id,
+        source=SOURCE,
+        entry=NewResponse(
+            answers=answers,
+            customer_id=link.customer_id if link else None,
+            unit_id=link.unit_id if link else None,
+            invitation_id=visit.invitation_id,
+            source_id=visit.form.source_id if visit.form and not visit.invitation_id else None,
+            touchpoint_id=link.touchpoint_id if link else None,
+            channel=visit.channel,
+            language=language,
+            state=state,
+            contact_ok=form.get("contact") == "1",
+            day_only=visit.live.anonymous and link is not None,
+        ),
+    )
+
+
+def record_provisional(
+    visit: Visit, *, score: str, basis: Literal["interaction", "dwell"], suspect: bool
+) -> int | None:
+    """Keep the score that a mail link brought, once a person seems to look at it; the score, or None when it is none.
+
+    What looks like a mail scanner is kept with a flag, as an unfinished answer that no score reads.
+    """
+    headline = visit.definition.headline
+    value = whole_number(score)
+    if headline is None or value is None or not headline.low <= value <= headline.high or not visit.invitation_id:
+        return None
+    states = Response.State
+    state = states.PROVISIONAL_INTERACTION if basis == "interaction" else states.PROVISIONAL_DWELL
+    link = visit.link
+    record_response(
+        actor=Actor.respondent(visit.ip),
+        survey_id=visit.live.id,
+        source=SOURCE,
+        entry=NewResponse(
+            answers={headline.id: value},
+            customer_id=link.customer_id if link else None,
+            unit_id=link.unit_id if link else None,
+            invitation_id=visit.invitation_id,
+            touchpoint_id=link.touchpoint_id if link else None,
+            channel=visit.channel,
+            state=states.PARTIAL if suspect and basis == "dwell" else state,
+            flags=("scanner",) if suspect and basis == "dwell" else (),
+        ),
+    )
+    return value
+
+
+@transaction.atomic
+def withdraw_provisional(visit: Visit) -> bool:
+    """Take a provisional score back; False when there is none (an answer that was sent stays)."""
+    states = (Response.State.PROVISIONAL_DWELL, Response.State.PROVISIONAL_INTERACTION)
+    rows = Response.objects.select_for_update().filter(invitation_id=visit.invitation_id, state__in=states)
+    row = rows.first() if visit.invitation_id else None
+    if row is None:
+        return False
+    payload = event_payload(row.survey_id, [row])
+    row.delete()
+    emit(DELETED, payload)
+    return True

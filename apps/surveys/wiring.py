@@ -1,0 +1,27 @@
+"""What this app adds to the shell's registries and to those of the apps below."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.customers.timeline import register_source
+from apps.surveys.timeline import answer_items, search_surveys, uses_by_surveys
+from apps.touchpoints.registry import register_uses
+from cxm.web.navigation import NavItem, register_nav
+from cxm.web.palette import register_command, register_searcher
+
+register_source("feedback", label=_("Answers"), permission="feedback.view", fetch=answer_items)
+register_uses("surveys", title=_("Surveys"), permission="surveys.view", source=uses_by_surveys, keeps=True)
+register_nav(
+    NavItem(
+        group="measure",
+        label=_("Surveys"),
+        icon="forms",
+        url_name="surveys:list",
+        permission="surveys.view",
+        order=30,
+        shortcut="s",
+    )
+)
+register_command(label=_("New survey"), icon="plus", url_name="surveys:create", permission="surveys.edit")
+register_searcher("surveys", permission="surveys.view", search=search_surveys)
