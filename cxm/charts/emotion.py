@@ -46,8 +46,8 @@ def emotion_lane(
     """Draw the lane, `step_width` pixels a step. `icons` is the URL of the icon sprite, for the faces at the edge.
 
     When `editable`, every step has a slider (role=slider, -2..+2, `data-step` = key), also where there is no belief
-    yet; then the drawing is a group, not an image, because a reader must be able to reach the sliders. Straight lines join
-    neighbouring points: between two steps nothing was believed or measured.
+    yet; then the drawing is a group, not an image, because a reader must be able to reach the sliders. Straight lines
+    join neighbouring points: between two steps nothing was believed or measured.
     """
     pen = Pen(paint)
     width = step_width * max(len(steps), 1)
