@@ -18,6 +18,35 @@ def client_ip(request: HttpRequest) -> str | None:
     return _address(seen)
 
 
+def device_name(user_agent: str) -> str:
+    """What people call the browser and system behind a User-Agent header: "Firefox, Windows"; "" when it is unknown."""
+    browser = next((name for sign, name in _BROWSERS if sign in user_agent), "")
+    system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
+    return ", ".join(name for name in (browser, system) if name)
+
+
+#: Signs in the header, the more telling first: every browser also claims to be an older one.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("CrOS", "ChromeOS"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
 def _address(text: str) -> str | None:
     """The address in its usual form, a port or brackets around it left out; None when it is none."""
     text = text.strip()

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.accounts import queries, services
+from apps.accounts.clients import device_name
 from apps.accounts.forms import ProfileForm
 from cxm.web.forms import domain_errors_into
 from cxm.web.views import render_page, see_other, signed_in_view
@@ -34,7 +35,7 @@ def security(request: HttpRequest) -> HttpResponse:
         "passkeys": queries.passkeys_of(request.user),
         "has_totp": is_mfa_enabled(request.user, [Authenticator.Type.TOTP]),
         "has_second_factor": is_mfa_enabled(request.user),
-        "sessions": queries.sessions_of(request.user),
+        "sessions": [(row, device_name(row.user_agent) or row.user_agent) for row in queries.sessions_of(request.user)],
         "current": request.session.session_key,
     }
     return render_page(request, "accounts/security.html", context)

@@ -5,7 +5,7 @@ from allauth.usersessions.models import UserSession
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts.clients import client_ip
+from apps.accounts.clients import client_ip, device_name
 from apps.accounts.models import User
 from tests.factories import PASSWORD, a_person, signed_in
 
@@ -131,3 +131,18 @@ def test_number_of_queries_of_the_security_page_does_not_grow(alice):
 def test_true_client_is_what_the_outermost_of_our_proxies_saw(rf, settings, proxies, forwarded, remote, expected):
     settings.TRUSTED_PROXIES = proxies
     assert client_ip(rf.get("/", REMOTE_ADDR=remote, HTTP_X_FORWARDED_FOR=forwarded)) == expected
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox, Windows"),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36", "Chrome, Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge, Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mobile Safari/604.1", "Safari, iPhone"),
+        ("curl/8.0", ""),
+        ("", ""),
+    ],
+)
+def test_device_is_named_as_people_call_it(user_agent, name):
+    assert device_name(user_agent) == name

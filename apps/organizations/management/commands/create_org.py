@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import OperationalError, ProgrammingError, transaction
 
 from apps.accounts.models import User
 from apps.accounts.services import create_user, password_problems
@@ -46,6 +46,10 @@ class Command(BaseCommand):
             raise CommandError(
                 "\n".join(f"{OPTIONS.get(item['field'], item['field'])}: {item['message']}" for item in error.errors)
             ) from None
+        except (OperationalError, ProgrammingError) as error:
+            reason = str(error).partition("\n")[0]
+            advice = "Start “manage.py up” once, or run “manage.py migrate”."
+            raise CommandError(f"The database is not ready: {reason}. {advice}") from None
         if not options["json"]:
             self.stdout.write(f"Organisation: {options['name']}, /o/{made['slug']}/")
             self.stdout.write("The keys are shown once. Store them now.")
