@@ -1,0 +1,193 @@
+"""The pages of personas: list, sheet, versions."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.files.storage import default_storage
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from apps.personas import queries, services
+from apps.personas.content import SECTIONS
+from apps.personas.forms import PersonaForm, PublishForm
+from apps.personas.models import Persona
+from cxm.web.forms import domain_errors_into
+from cxm.web.urls import org_url
+from cxm.web.views import permission_required, render_page, see_other
+
+PAGE_SIZE = 24
+WIDE_SECTIONS = ("needs", "goals", "challenges", "frustrations", "motivations", "behaviours")
+SIDE_SECTIONS = ("demographics", "lifestyle", "channels", "evidence")
+
+
+@permission_required("personas.view")
+def persona_list(request: HttpRequest) -> HttpResponse:
+    """The personas one may see, as cards."""
+    archived = bool(request.GET.get("archived")) and request.actor.can("personas.edit")
+    rows = queries.visible(request.actor).filter(archived_at__isnull=not archived).order_by("kind", "name", "id")
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    may_edit = request.actor.can("personas.edit")
+    published = queries.published_contents([] if may_edit else list(page.object_list))
+    cards = [(row, published.get(row.pk) or services.content_of(row)) for row in page.object_list]
+    context = {"page": page, "cards": cards, "archived": archived, "may_edit": may_edit}
+    return render_page(request, "personas/list.html", context, partial="list")
+
+
+@permission_required("personas.view")
+def persona_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A persona as a sheet: the draft for those who edit, what is published for the others, or one version."""
+    persona = queries.persona_for(request.actor, pk)
+    number = version_asked(request)
+    content = queries.version_content(persona, number) if number else queries.shown_content(request.actor, persona)
+    context = {
+        "persona": persona,
+        "content": content,
+        "number": number,
+        "may_edit": request.actor.can("personas.edit") and not number,
+        "may_publish": request.actor.can("personas.publish") and not number,
+        "main": filled(content, WIDE_SECTIONS),
+        "side": filled(content, SIDE_SECTIONS),
+        "kind": dict(Persona.Kind.choices).get(content["kind"], content["kind"]),
+        "evidence_level": dict(Persona.Evidence.choices).get(content["evidence_level"], ""),
+        "overdue": persona.review_date is not None and persona.review_date < timezone.localdate(),
+    }
+    return render_page(request, "personas/detail.html", context)
+
+
+@permission_required("personas.view")
+def persona_portrait(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The picture of a persona, or of the version the address names."""
+    persona = queries.persona_for(request.actor, pk)
+    number = version_asked(request)
+    content = queries.version_content(persona, number) if number else queries.shown_content(request.actor, persona)
+    if not content["portrait"] or not default_storage.exists(content["portrait"]):
+        raise Http404
+    answer = FileResponse(
+        default_storage.open(content["portrait"]),
+        content_type="image/webp",
+        as_attachment=True,
+        filename="portrait.webp",
+    )
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Cache-Control"] = "private, no-cache"
+    return answer
+
+
+@permission_required("personas.edit")
+def persona_create(request: HttpRequest) -> HttpResponse:
+    """Describe a persona."""
+    form = PersonaForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        with domain_errors_into(form):
+            persona = services.create_persona(actor=request.actor, **form.values())
+            save_portrait(request, persona, form)
+            messages.success(request, _("Persona added."))
+            return see_other(request, org_url(request.organization, "personas:detail", pk=persona.pk))
+    return render_page(request, "personas/form.html", {"form": form, "persona": None})
+
+
+@permission_required("personas.edit")
+def persona_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Change a persona's draft. Nobody's changes are overwritten unseen."""
+    persona = queries.persona_for(request.actor, pk)
+    form = PersonaForm(request.POST or None, request.FILES or None, persona=persona)
+    if request.method == "POST" and form.is_valid():
+        with domain_errors_into(form):
+            services.update_persona(
+                actor=request.actor, persona=persona, revision=form.cleaned_data["revision"], **form.values()
+            )
+            save_portrait(request, persona, form)
+            messages.success(request, _("Saved."))
+            return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
+    return render_page(request, "personas/form.html", {"form": form, "persona": persona})
+
+
+@permission_required("personas.publish")
+def persona_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What is about to be published, and why."""
+    persona = queries.persona_for(request.actor, pk)
+    form = PublishForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with domain_errors_into(form):
+            version = services.publish_persona(actor=request.actor, persona=persona, **form.cleaned_data)
+            messages.success(request, _("Version %(number)d is published.") % {"number": version.number})
+            return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
+    context = {"form": form, "persona": persona, "differences": queries.unpublished(persona)}
+    return render_page(request, "personas/publish.html", context)
+
+
+@permission_required("personas.view")
+def persona_versions(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What was published when and why, with what each version changed."""
+    persona = queries.persona_for(request.actor, pk)
+    may_edit = request.actor.can("personas.edit")
+    context = {
+        "persona": persona,
+        "history": queries.history(persona),
+        "unpublished": queries.unpublished(persona) if may_edit else [],
+        "may_edit": may_edit,
+    }
+    return render_page(request, "personas/versions.html", context)
+
+
+@permission_required("personas.edit")
+@require_POST
+def persona_restore(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+    """Make the draft what a version was."""
+    persona = queries.persona_for(request.actor, pk)
+    services.restore_version(actor=request.actor, persona=persona, number=number)
+    messages.success(request, _("The draft is version %(number)d again.") % {"number": number})
+    return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
+
+
+@permission_required("personas.edit")
+@require_POST
+def persona_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Put a persona away or bring it back."""
+    persona = queries.persona_for(request.actor, pk)
+    if persona.archived_at is None:
+        services.archive_persona(actor=request.actor, persona=persona)
+        messages.success(request, _("Archived. Maps keep it."))
+        return see_other(request, org_url(request.organization, "personas:list"))
+    services.unarchive_persona(actor=request.actor, persona=persona)
+    messages.success(request, _("Back in the list."))
+    return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
+
+
+@permission_required("personas.edit")
+@require_POST
+def persona_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Remove a persona that was never published; a published one is archived."""
+    persona = queries.persona_for(request.actor, pk)
+    services.delete_persona(actor=request.actor, persona=persona)
+    messages.success(request, _("The persona is gone from the list."))
+    return see_other(request, org_url(request.organization, "personas:list"))
+
+
+def save_portrait(request: HttpRequest, persona: Persona, form: PersonaForm) -> None:
+    """Store the picture that came with the form, or take the old one away when that was asked for."""
+    if form.cleaned_data.get("portrait"):
+        services.set_portrait(actor=request.actor, persona=persona, file=form.cleaned_data["portrait"])
+    elif form.cleaned_data.get("remove_portrait"):
+        services.set_portrait(actor=request.actor, persona=persona, file=None)
+
+
+def filled(content: dict[str, Any], sections: tuple[str, ...]) -> list[tuple[Any, list[str]]]:
+    """The sections that say something, with their titles."""
+    return [(SECTIONS[section], content[section]) for section in sections if content.get(section)]
+
+
+def version_asked(request: HttpRequest) -> int:
+    """`?version=`, 0 when it is not given. Raises Http404 for anything else."""
+    text = request.GET.get("version", "")
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) < 9):
+        raise Http404
+    return int(text)

@@ -1,0 +1,43 @@
+"""The period that pages with scores show: the last 90 days unless the address says otherwise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django import forms
+from django.http import QueryDict
+from django.utils.timezone import localdate
+from django.utils.translation import gettext_lazy as _
+
+USUAL_DAYS = 90
+
+
+class PeriodForm(forms.Form):
+    """The period menu of a page."""
+
+    all_time = {"period": "all"}
+    """What an address carries to say "all time", where the page's own default is a shorter period."""
+
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data)
+        self.fields["from"] = forms.DateField(label=_("From"), required=False)
+        self.fields["to"] = forms.DateField(label=_("To"), required=False)
+
+
+def with_usual_period(params: QueryDict) -> QueryDict:
+    """The parameters, with the last 90 days where they name no period, and without days that cannot be read."""
+    filled = params.copy()
+    form = PeriodForm(filled)
+    form.is_valid()
+    for name in form.errors:
+        del filled[name]
+    if filled.get("from") or filled.get("to") or filled.get("period") == "all":
+        return filled
+    today = localdate()
+    filled["from"], filled["to"] = (today - timedelta(days=USUAL_DAYS - 1)).isoformat(), today.isoformat()
+    return filled
+
+
+def period_parameters(params: QueryDict) -> dict[str, str]:
+    """The period alone, for links to what lies behind a score."""
+    return {name: params[name] for name in ("from", "to") if params.get(name)}
