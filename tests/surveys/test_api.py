@@ -15,8 +15,8 @@ from apps.organizations.models import Organization
 from apps.surveys.models import Response, Survey
 from cxm.scope import tenant
 from tests.factories import an_api_client, an_organization
-from tests.factories.surveys import a_survey, an_answer
 from tests.factories.maps import a_touchpoint
+from tests.factories.surveys import a_survey, an_answer
 
 pytestmark = pytest.mark.django_db
 
