@@ -651,7 +651,7 @@ class CxBoard extends HTMLElement {
   click(event) {
     if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const opener = event.target.closest(".cx-km");
-    const adder = event.target.closest(".cx-add[data-inline]");
+    const adder = event.target.closest("[data-inline]");
     if (opener) {
       event.preventDefault();
       this.openMenu(opener);

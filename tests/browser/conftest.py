@@ -64,9 +64,13 @@ class Watched:
     complaints: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> int:
-        """Go to a page and wait until it is quiet; the HTTP status."""
-        response = self.page.goto(f"{self.base}{path}")
-        self.page.wait_for_load_state("networkidle")
+        """Go to a page and wait until its modules have run; the HTTP status, or 0 when it is a file to keep."""
+        try:
+            response = self.page.goto(f"{self.base}{path}")
+        except Exception as error:
+            if "Download is starting" in str(error):
+                return 0
+            raise
         return response.status if response else 0
 
     def gather(self) -> list[str]:
@@ -154,7 +158,7 @@ def findings() -> Callable[[Any], list[str]]:
 
     def run(page: Any) -> list[str]:
         page.evaluate(source)
-        result = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", AXE_TAGS)
+        result = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", AXE_TAGS)
         return [
             f"{violation['id']} at {node['target']}: {node['html'][:160]}"
             for violation in result["violations"]
