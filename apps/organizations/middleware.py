@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.accounts.clients import client_ip
 from apps.accounts.models import User
 from apps.organizations.models import Membership, Organization
-from apps.organizations.queries import actor_for, membership_at
+from apps.organizations.queries import actor_for, memberships_of
 from cxm.scope import acting_user, tenant
 
 ROOT = "/o/"
@@ -24,7 +24,8 @@ class TenantMiddleware:
 
     To everybody else every address there is the same 404, whether such an organisation exists or not; who is not
     signed in is asked to sign in first, again for every address. Sets ``request.organization``,
-    ``request.membership`` and ``request.actor``, and counts time in the member's zone or the organisation's.
+    ``request.membership``, ``request.memberships`` (the organisations the person can switch to) and
+    ``request.actor``, and counts time in the member's zone or the organisation's.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -35,12 +36,15 @@ class TenantMiddleware:
             return self.get_response(request)
         if not isinstance(request.user, User):
             return _sign_in_first(request)
-        membership = membership_at(request.user, _slug(request.path_info))
+        memberships = memberships_of(request.user)
+        slug = _slug(request.path_info)
+        membership = next((found for found in memberships if found.organization.slug == slug), None)
         if membership is None:
             raise Http404
         organization = membership.organization
         request.organization = organization  # type: ignore[attr-defined]
         request.membership = membership  # type: ignore[attr-defined]
+        request.memberships = memberships  # type: ignore[attr-defined]
         zone = zoneinfo.ZoneInfo(request.user.timezone or organization.timezone)
         with tenant(organization), acting_user(request.user), timezone.override(zone):
             request.actor = actor_for(request.user, organization, client_ip(request))  # type: ignore[attr-defined]

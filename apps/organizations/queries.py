@@ -25,15 +25,19 @@ def organization_by_slug(slug: str) -> Organization | None:
     return organizations().filter(slug=slug).first()
 
 
-def organizations_of(user: User) -> list[Organization]:
-    """The organisations this person may enter, by name. One query, seen through the person's own memberships."""
+def memberships_of(user: User) -> list[Membership]:
+    """This person's active memberships with their organisations, by name of these. One query, before any is in force."""
     with no_tenant(), acting_user(user):
-        memberships = (
+        return list(
             Membership.objects.filter(user=user, is_active=True, organization__deleted_at__isnull=True)
             .select_related("organization")
             .order_by("organization__name", "organization_id")
         )
-        return [membership.organization for membership in memberships]
+
+
+def organizations_of(user: User) -> list[Organization]:
+    """The organisations this person may enter, by name. One query, seen through the person's own memberships."""
+    return [membership.organization for membership in memberships_of(user)]
 
 
 def membership_at(user: User, slug: str) -> Membership | None:
@@ -41,14 +45,7 @@ def membership_at(user: User, slug: str) -> Membership | None:
 
     One query, before any organisation is in force. None does not tell whether there is such an organisation.
     """
-    with no_tenant(), acting_user(user):
-        return (
-            Membership.objects.filter(
-                user=user, is_active=True, organization__slug=slug, organization__deleted_at__isnull=True
-            )
-            .select_related("organization")
-            .first()
-        )
+    return next((found for found in memberships_of(user) if found.organization.slug == slug), None)
 
 
 def actor_for(user: User, organization: Organization, ip: str | None = None) -> Actor:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from PIL import Image
 
 from apps.audit.models import AuditEntry
+from apps.dispatch.models import MailboxMessage
 from apps.organizations import queries, roles, services
 from apps.organizations.models import ApiKey, ColleagueInvitation, Membership, Organization, Unit
 from apps.organizations.services.members import invitation_token
@@ -18,6 +19,7 @@ from apps.outbox.models import OutboxEvent
 from cxm.scope import tenant
 from cxm.web.urls import org_url
 from tests.factories import PASSWORD, a_member, a_person, an_actor, an_organization, signed_in
+from tests.tenancy.rows import make_row, tenant_models
 
 pytestmark = pytest.mark.django_db
 
@@ -570,3 +572,20 @@ def test_account_of_another_address_cannot_use_the_link(acme, invitation_link):
 @pytest.mark.parametrize("token", ["x", "A" * 66, "%00" * 3, "é" * 66])
 def test_link_that_was_never_made_says_so(client, token):
     assert client.get(f"/invite/{token}/").status_code == 404
+
+
+def test_deleting_reaches_every_table_and_spares_the_neighbour(acme, alice, uploads):
+    other = an_organization("Other")
+    kept = {}
+    for organization in (acme, other):
+        with tenant(organization):
+            for model in tenant_models():
+                make_row(model)
+            MailboxMessage.objects.create(organization=organization, to="x@example.com", subject="Personal")
+            kept[organization.pk] = {model: model._base_manager.count() for model in tenant_models()}
+    assert alice.post(page(acme, "delete"), {"confirm": "Acme"}).status_code == 302
+    with tenant(acme):
+        assert [model for model in tenant_models() if model._base_manager.exists()] == [AuditEntry]
+    assert [message.organization for message in MailboxMessage.objects.all()] == [other]
+    with tenant(other):
+        assert {model: model._base_manager.count() for model in tenant_models()} == kept[other.pk]

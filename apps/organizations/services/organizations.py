@@ -188,7 +188,8 @@ def delete_organization(*, actor: Actor, confirmation: str) -> None:
     record(actor=actor, action="organizations.deleted", target=organization)
     for model in tenant_models_in_deletion_order():
         model._base_manager.all()._raw_delete(model._base_manager.db)
-    Membership.objects.filter(organization=organization).delete()
+    for model, field in _global_models_of_organizations():
+        model._base_manager.filter(**{field: organization}).delete()
     organization.slug = f"deleted-{organization.pk}"[:50]
     organization.name = ""
     organization.logo = ""
@@ -224,6 +225,17 @@ def tenant_models_in_deletion_order() -> list[type[Model]]:
             ordered.append(model)
             del refers_to[model]
     return ordered
+
+
+def _global_models_of_organizations() -> list[tuple[type[Model], str]]:
+    """Models outside the tenant walls that name an organisation (memberships, the built-in mailbox), and the field."""
+    return [
+        (model, field.name)
+        for model in apps.get_models()
+        if tenant_field(model) is None
+        for field in model._meta.local_fields
+        if field.remote_field and field.remote_field.model is Organization
+    ]
 
 
 def delete_files_below(directory: str) -> None:
