@@ -71,7 +71,7 @@ def fill(answers: int) -> Survey:
                        jsonb_build_object('score', (i * 7919) %% 11), (i * 7919) %% 11, 'score', 'nps', 11,
                        CASE WHEN i %% 3 = 0 THEN 'It took four minutes and I kept waiting for the catch.' ELSE '' END,
                        'submitted', false, at, at::date, at, at, 'api', '{}', '[]'
-                  FROM (SELECT i, %(end)s::timestamptz - (i %% %(minutes)s) * interval '1 minute' AS at
+                  FROM (SELECT i, %(end)s::timestamptz - (i::bigint * 104729 %% %(minutes)s) * interval '1 minute' AS at
                           FROM generate_series(1, %(n)s) i) x
                 """,
                 {
@@ -92,7 +92,7 @@ def duck_copies(rows: list[Any], folder: Path) -> tuple[Callable[[str], Any], Ca
     native, source = duckdb.connect(), duckdb.connect()
     for database in (native, source):
         database.execute("SET threads TO 2")
-    native.execute("CREATE TABLE answers (day DATE, score TINYINT, channel TEXT, touchpoint TEXT, at TIMESTAMPTZ)")
+    native.execute("CREATE TABLE answers (day DATE, score TINYINT, channel TEXT, touchpoint TEXT, moment TIMESTAMPTZ)")
     csv = folder / "answers.csv"
     with csv.open("w") as file:
         file.writelines(
@@ -127,7 +127,7 @@ def filters_row(survey: Survey, duck: Callable[[str], Any], answers: int) -> Row
     since = datetime(2026, 1, 1, 8, 30, tzinfo=UTC)
     until = since + timedelta(days=200)
     sql = f"""SELECT count(*), sum(CASE WHEN score >= 9 THEN 1 WHEN score <= 6 THEN -1 ELSE 0 END) FROM answers
-              WHERE touchpoint IS NOT NULL AND channel = 'web' AND at >= '{since}' AND at < '{until}'"""
+              WHERE touchpoint IS NOT NULL AND channel = 'web' AND moment >= '{since}' AND moment < '{until}'"""
     selection = Selection(which="touchpoint", channels=frozenset({"web"}), since=since, until=until)
     n, net = duck(sql)[0]
     found = score(selection, "nps").metric

@@ -20,6 +20,10 @@ from apps.metrics.selection import Selection
 from apps.metrics.statistics import Metric, measure_response_rate, newcombe_difference
 
 
+EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
+"""Days beyond which nothing was sent, and near whose far ends dates cannot be reckoned with."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseRate:
     """The rate of a window, its change since the window before, and its periods in order."""
@@ -39,9 +43,9 @@ def response_rate(selection: Selection, survey_ids: Sequence[UUID], *, interval:
     earlier = selection.before()
     start = earlier.first if earlier else selection.first
     rows = Invitation.objects.filter(survey__in=survey_ids, state__in=DELIVERED_STATES)
-    if start is not None:
+    if start is not None and start > EARLIEST:
         rows = rows.filter(send_at__gte=_midnight(start, selection))
-    if selection.last is not None:
+    if selection.last is not None and selection.last < LATEST:
         rows = rows.filter(send_at__lt=_midnight(selection.last + timedelta(days=1), selection))
     if selection.touchpoints is not None:
         rows = rows.filter(touchpoint__in=selection.touchpoints)

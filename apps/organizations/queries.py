@@ -26,7 +26,7 @@ def organization_by_slug(slug: str) -> Organization | None:
 
 
 def memberships_of(user: User) -> list[Membership]:
-    """This person's active memberships with their organisations, by name of these. One query, before any is in force."""
+    """This person's active memberships with their organisations, by name. One query, before any is in force."""
     with no_tenant(), acting_user(user):
         return list(
             Membership.objects.filter(user=user, is_active=True, organization__deleted_at__isnull=True)

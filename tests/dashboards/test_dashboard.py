@@ -56,7 +56,7 @@ def test_tiles_show_score_interval_and_number_of_answers(organization, client):
     page = text_of(client.get(home(organization)))
     assert "+30 (14 to 44)" in page
     assert "n 100" in page
-    assert "80\u202f% (71 to 87)" in page
+    assert "80 % (71 to 87)" in page
 
 
 def test_without_relationship_survey_the_tile_says_that_it_shows_touchpoint_surveys(organization, client):

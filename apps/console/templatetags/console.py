@@ -38,11 +38,10 @@ def _all_links(context: Context) -> list[Link]:
     actor, organization = _scope(context)
     if organization is None:
         return context.get("sample_links") or []
-    kept = context.render_context.get("console_links")
-    if kept is None:
-        kept = links(actor, organization, path=_request(context).path, with_counts=True)
-        context.render_context["console_links"] = kept
-    return kept
+    request = _request(context)
+    if not hasattr(request, "console_links"):
+        request.console_links = links(actor, organization, path=request.path, with_counts=True)
+    return request.console_links
 
 
 @register.simple_tag(takes_context=True)
@@ -77,8 +76,10 @@ def settings_navigation(context: Context) -> list[Link]:
 
 @register.simple_tag(takes_context=True)
 def workspaces(context: Context) -> list[Organization]:
-    """The organisations the reader can switch to, the present one included. One query."""
+    """The organisations the reader can switch to, the present one included. One query outside an organisation."""
     request = _request(context)
+    if hasattr(request, "memberships"):
+        return [membership.organization for membership in request.memberships]
     user = getattr(request, "user", None)
     return organizations_of(user) if user is not None and user.is_authenticated else []
 
