@@ -163,8 +163,12 @@ def render_message(
     button: str = "",
     url: str = "",
     quote: str = "",
+    stop: str = "",
 ) -> Rendered:
-    """A plain notice: some lines, perhaps a quoted text, perhaps one button; used for everything but surveys."""
+    """A plain notice: some lines, perhaps a quoted text, perhaps one button; used for everything but surveys.
+
+    `stop` is the address that ends such notices.
+    """
     context = {
         "language": language,
         "direction": direction(language),
@@ -177,6 +181,7 @@ def render_message(
         "button": one_line(button),
         "url": url,
         "note": one_line(note),
+        "stop": stop,
     }
     return Rendered(
         subject=one_line(subject),

@@ -18,6 +18,7 @@ urlpatterns = [
 ]
 
 public_urlpatterns = [
+    path("n/<str:token>/stop/", views.stop_notices, name="stop_notices"),
     path("mailbox/", views.account_mailbox_door, name="account_mailbox_door"),
     path("mailbox/<str:key>/", views.account_mailbox, name="account_mailbox"),
     path("mailbox/<str:key>/<uuid:pk>/", views.account_mailbox_message, name="account_mailbox_message"),

@@ -15,19 +15,26 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from apps.accounts.models import User
 from apps.dispatch import queries, services
 from apps.dispatch.explaining import explanation, rule_name
 from apps.dispatch.filters import InvitationFilter
 from apps.dispatch.forms import LiftForm, SendForm, SuppressionForm
+from apps.dispatch.links import masked
 from apps.dispatch.mailbox import is_mailbox_key, mailbox_key
 from apps.dispatch.models import Invitation, InvitationBatch, MailboxMessage, Suppression
+from apps.dispatch.notices import read_stop_token
 from apps.dispatch.rendering import Recipient
 from apps.dispatch.sending import compiled_mail, sender_of
-from apps.dispatch.suppression import add_suppression, lift_suppression
+from apps.dispatch.suppression import add_suppression, lift_suppression, suppress
+from apps.organizations.models import Organization
 from apps.surveys.models import Survey
+from cxm.actor import Actor
 from cxm.errors import DomainError, NotAllowed
+from cxm.scope import tenant
 from cxm.web.forms import add_domain_errors, domain_errors_into
 from cxm.web.urls import org_url
 from cxm.web.views import public_view, render_page, permission_required, see_other, signed_in_view
@@ -324,3 +331,28 @@ def mail_document(html: str) -> HttpResponse:
     response = HttpResponse(document, headers={CSP_HEADER: MAIL_POLICY, "Cache-Control": "private, no-store"})
     response.xframe_options_exempt = True  # type: ignore[attr-defined]
     return response
+
+
+@public_view
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def stop_notices(request: HttpRequest, token: str) -> HttpResponse:
+    """End an organisation's notices to one person. A GET shows one button; a POST, also a mail program's, is the end.
+
+    No cookie, no sign-in and no redirect: RFC 8058 wants one request and a 200.
+    """
+    subject = read_stop_token(token)
+    person = User.objects.filter(pk=subject.row_id).first() if subject else None
+    if subject is None or person is None:
+        raise Http404
+    stopped = request.method == "POST"
+    with tenant(subject.organization_id):
+        if not Organization.objects.filter(pk=subject.organization_id).exists():
+            raise Http404
+        if stopped:
+            suppress(
+                actor=Actor.respondent(getattr(request, "client_ip", None)),
+                email=person.email,
+                reason=Suppression.Reason.UNSUBSCRIBED,
+            )
+    return _private(render_page(request, "dispatch/stop_notices.html", {"stopped": stopped, "address": masked(person.email)}))
