@@ -127,9 +127,7 @@ def tenant_task(function: Callable[..., Any] | None = None, **options: Any) -> A
     return cast(TenantTask, _register(function, TenantTask, options))
 
 
-def platform_task(
-    function: Callable[..., Any] | None = None, *, every: float | None = None, **options: Any
-) -> Any:
+def platform_task(function: Callable[..., Any] | None = None, *, every: float | None = None, **options: Any) -> Any:
     """Make a function a task across organisations (:class:`PlatformTask`).
 
     ``every`` has beat send it again and again after that many seconds. A round that no worker took in the meantime

@@ -6,15 +6,22 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import time
 from typing import Any
 
 from celery import signals
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Histogram, values
 
 from cxm.errors import DomainError
+from cxm.settings.environment import read_environment
 
 logger = logging.getLogger("cxm.tasks")
+
+if read_environment().metrics_directory:
+    # Containers that share the directory have the same process ids: the machine's name goes with them.
+    values.ValueClass = values.MultiProcessValue(lambda: f"{socket.gethostname()}-{os.getpid()}")
 
 REQUESTS = Histogram(
     "cxm_request_seconds",

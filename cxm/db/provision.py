@@ -61,6 +61,12 @@ LEAKPROOF = (
 )
 LEAKPROOF_OF_EXTENSIONS = ("similarity_op(text, text)",)
 
+
+def leakproof_functions() -> list[str]:
+    """The functions to mark, with their schema and arguments."""
+    return [*(f"pg_catalog.{name}" for name in LEAKPROOF), *(f"public.{name}" for name in LEAKPROOF_OF_EXTENSIONS)]
+
+
 _ROLE_OPTIONS = {
     roles.OWNER: "LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS",
     roles.APP: "LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS",
@@ -109,8 +115,7 @@ def content_statements() -> list[str]:
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
         f"GRANT USAGE ON SCHEMA public TO {roles.APP}, {roles.PLATFORM}, {roles.BACKUP}",
         *(f"CREATE EXTENSION IF NOT EXISTS {name}" for name in EXTENSIONS),
-        *(f"ALTER FUNCTION pg_catalog.{function} LEAKPROOF" for function in LEAKPROOF),
-        *(f"ALTER FUNCTION public.{function} LEAKPROOF" for function in LEAKPROOF_OF_EXTENSIONS),
+        *(f"ALTER FUNCTION {function} LEAKPROOF" for function in leakproof_functions()),
     ]
 
 
@@ -164,11 +169,10 @@ def provisioning_digest(passwords: Mapping[str, str]) -> str:
 
 def missing_marks(cursor: psycopg2.extensions.cursor) -> list[str]:
     """The functions of the list that are not marked leakproof in the cursor's database (lost by a dump and restore)."""
-    wanted = [*(f"pg_catalog.{name}" for name in LEAKPROOF), *(f"public.{name}" for name in LEAKPROOF_OF_EXTENSIONS)]
     cursor.execute(
         "SELECT name FROM unnest(%s) AS name LEFT JOIN pg_proc ON pg_proc.oid = to_regprocedure(name) "
         "WHERE proleakproof IS NOT TRUE",
-        (wanted,),
+        (leakproof_functions(),),
     )
     return sorted(row[0] for row in cursor.fetchall())
 

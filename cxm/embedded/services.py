@@ -184,9 +184,7 @@ def _read_urls(data_dir: Path, needs: set[str]) -> ServiceUrls:
     except (OSError, ValueError, TypeError) as error:
         raise EmbeddedError(f"{connection_file(data_dir)} cannot be read: {error}.") from error
     missing = [
-        name
-        for name, url in (("postgres", urls.database_url), ("valkey", urls.redis_url))
-        if name in needs and not url
+        name for name, url in (("postgres", urls.database_url), ("valkey", urls.redis_url)) if name in needs and not url
     ]
     if missing:
         raise EmbeddedError(

@@ -9,31 +9,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0001_initial'),
+        ("organizations", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='OutboxEvent',
+            name="OutboxEvent",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('event_id', models.UUIDField(default=uuid.uuid4)),
-                ('topic', models.CharField(max_length=80)),
-                ('handler', models.CharField(max_length=80)),
-                ('payload', models.JSONField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('available_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('parked', 'Parked')], default='pending', max_length=8)),
-                ('error', models.TextField(blank=True)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("event_id", models.UUIDField(default=uuid.uuid4)),
+                ("topic", models.CharField(max_length=80)),
+                ("handler", models.CharField(max_length=80)),
+                ("payload", models.JSONField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("available_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("pending", "Pending"), ("parked", "Parked")], default="pending", max_length=8
+                    ),
+                ),
+                ("error", models.TextField(blank=True)),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'state', 'available_at'], name='outbox_due')],
+                "indexes": [models.Index(fields=["tenant", "state", "available_at"], name="outbox_due")],
             },
         ),
     ]
