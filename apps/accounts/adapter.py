@@ -64,7 +64,7 @@ class MFAAdapter(DefaultMFAAdapter):
 
 def _cipher() -> MultiFernet:
     """Encrypts with the key in force, decrypts with the former ones too, so that SECRET_KEY can be rotated."""
-    return MultiFernet([_fernet(secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
+    return MultiFernet([_fernet(str(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
 
 
 def _fernet(secret: str) -> Fernet:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -69,4 +70,10 @@ def _cells(rows: QuerySet[AuditEntry]) -> Iterator[tuple[object, ...]]:
 
 def _with_names(entries: list[AuditEntry]) -> list[Line]:
     names = queries.names_of_people(entries)
-    return [Line(entry, names.get(entry.actor_id) or entry.actor_name or entry.actor_kind) for entry in entries]
+    return [Line(entry, _name(entry, names)) for entry in entries]
+
+
+def _name(entry: AuditEntry, names: dict[UUID, str]) -> str:
+    """The person's name as it is now, the key's as it was, or the kind of actor."""
+    known = names.get(entry.actor_id) if entry.actor_id else None
+    return known or entry.actor_name or entry.actor_kind

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework import serializers, status
@@ -25,7 +25,7 @@ class UnitSerializer(TenantModelSerializer):
     """A unit of the organisation tree; ``parent`` is the id of the unit above, null at the top."""
 
     code = serializers.CharField(max_length=64, required=False, allow_blank=True)
-    parent = serializers.UUIDField(source="parent_id", required=False, allow_null=True)
+    parent = serializers.UUIDField(source="parent_id", required=False, allow_null=True)  # type: ignore[assignment]
 
     class Meta:
         model = Unit
@@ -118,9 +118,9 @@ class MemberViewSet(ResourceViewSet):
     def list(self, request: Request) -> Response:
         """Present and former members; with ``?state=invited`` the open invitations instead."""
         if request.query_params.get("state") == "invited":
-            self.ordering_fields, self.ordering = {"created_at": "created_at"}, "created_at"
-            invited = self.paginate_queryset(queries.open_invitations(request.actor).order_by()) or []
-            return self.get_paginated_response([self.of_invitation(row) for row in invited])
+            invited = queries.open_invitations(request.actor).order_by().annotate(joined_at=F("created_at"))
+            page = self.paginate_queryset(invited) or []
+            return self.get_paginated_response([self.of_invitation(row) for row in page])
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         grants = queries.grants_of([row.user_id for row in rows])
         return self.get_paginated_response([of_member(row, grants[row.user_id]) for row in rows])

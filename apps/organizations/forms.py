@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.functional import Promise as StrPromise
 from django.utils.translation import gettext_lazy as _
 
 from apps.organizations import preferences, roles, rules
@@ -68,7 +69,9 @@ class UnitChoiceField(forms.TypedChoiceField):
         self.units: dict[str, Any] = {}
         super().__init__(coerce=self._unit, empty_value=None, **kwargs)
 
-    def offer(self, tree: UnitTree, within: frozenset[uuid.UUID] | None = None, *, none: str | None = None) -> None:
+    def offer(
+        self, tree: UnitTree, within: frozenset[uuid.UUID] | None = None, *, none: str | StrPromise | None = None
+    ) -> None:
         """Offer the units of the tree (only those ``within``), before them an empty choice with the words ``none``."""
         self.units = {str(unit.id): unit for unit, _level in tree.walk(within)}
         empty = [("", none)] if none is not None else []

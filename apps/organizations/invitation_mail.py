@@ -1,5 +1,6 @@
 """The mail that invites a colleague."""
 
+from typing import Any
 from uuid import UUID
 
 import css_inline
@@ -47,7 +48,7 @@ def send_colleague_invitation(invitation_id: UUID | str) -> bool:
     return True
 
 
-def _context(invitation: ColleagueInvitation, organization: Organization) -> dict[str, object]:
+def _context(invitation: ColleagueInvitation, organization: Organization) -> dict[str, Any]:
     accent = organization.accent or PRODUCT_ACCENT
     role = roles.ROLE_LABELS[invitation.role]
     inviter = str(invitation.invited_by) if invitation.invited_by else organization.name

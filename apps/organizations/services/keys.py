@@ -101,7 +101,7 @@ def create_api_key(
         expires_at=expires_at,
     )
     record(actor=actor, action="organizations.key_created", target=key, fields=["name", "kind", "scopes", "expires_at"])
-    return key, format_key(kind, current_tenant_id(), key.pk, secret)
+    return key, format_key("write" if kind == ApiKey.Kind.WRITE else "api", current_tenant_id(), key.pk, secret)
 
 
 @transaction.atomic

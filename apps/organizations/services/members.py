@@ -7,6 +7,8 @@ owner. Whoever leaves or loses a role takes along the keys and invitations that 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -136,7 +138,7 @@ def revoke_invitation(*, actor: Actor, invitation: ColleagueInvitation) -> None:
 
 def invitation_token(invitation: ColleagueInvitation) -> str:
     """The link of an invitation; nothing secret is stored, so every mail carries the same."""
-    return make_token(TOKEN_PURPOSE, invitation.tenant_id, invitation.pk)
+    return make_token(TOKEN_PURPOSE, cast(UUID, invitation.tenant_id), invitation.pk)
 
 
 def read_invitation(token: str) -> InvitationView | None:

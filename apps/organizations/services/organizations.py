@@ -2,6 +2,7 @@
 
 import io
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
@@ -29,7 +30,7 @@ MOST_LOGO_PIXELS = 4000 * 4000
 LOGO_SIZE = (320, 96)
 
 #: Setting -> how its value is cleaned.
-SETTINGS = {
+SETTINGS: dict[str, Callable[[Any], Any]] = {
     "name": lambda value: preferences.clean_text(value, field="name", longest=120),
     "timezone": preferences.clean_timezone,
     "languages": preferences.clean_languages,
