@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from django.utils import timezone
-
-from apps.api.models import IdempotencyRecord
-
-KEPT_FOR = timedelta(hours=24)
+from apps.api.services import purge_idempotency_records
+from apps.organizations.queries import organizations
+from cxm.scope import tenant
+from cxm.tasks import platform_task
 
 
-def purge_idempotency_records() -> int:
-    """Delete the answers of the organisation in force that are older than a day; how many went."""
-    deleted, _by_model = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()
-    return deleted
+@platform_task(every=3600.0)
+def forget_idempotency_keys() -> None:
+    """Forget, for every organisation, the answers kept for Idempotency-Keys of more than a day ago."""
+    for organization in organizations():
+        with tenant(organization):
+            purge_idempotency_records()

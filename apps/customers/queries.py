@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from apps.customers.models import ConsentRecord, Customer
 from cxm.actor import Actor
@@ -51,6 +52,16 @@ def consent_history(customer: Customer) -> QuerySet[ConsentRecord]:
     return ConsentRecord.objects.filter(customer=customer).order_by("-at", "-id")
 
 
-def attribute_rows(customer: Customer) -> list[tuple[str, Any]]:
-    """The attributes by name, for a page."""
-    return sorted(customer.attributes.items(), key=lambda item: item[0].lower())
+def attribute_rows(customer: Customer) -> list[tuple[str, str]]:
+    """The attributes by name, as a page shows them."""
+    rows = sorted(customer.attributes.items(), key=lambda item: item[0].lower())
+    return [(name, shown(value)) for name, value in rows]
+
+
+def shown(value: Any) -> str:
+    """One attribute's value in words."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    return ", ".join(shown(inner) for inner in value) if isinstance(value, list) else str(value)

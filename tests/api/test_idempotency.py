@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from rest_framework.test import APIClient
 
 from apps.api.models import IdempotencyRecord
-from apps.api.tasks import purge_idempotency_records
+from apps.api.services import purge_idempotency_records
 from apps.customers.models import Customer
 from apps.organizations.models import Organization
 from cxm.scope import tenant

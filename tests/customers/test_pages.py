@@ -121,7 +121,7 @@ def test_refused_fields_are_shown_beside_what_was_typed(acme: Organization, mana
 
 def test_profile_shows_the_person_and_writes_who_looked(acme: Organization, manager: Client) -> None:
     with tenant(acme):
-        customer = a_customer(name="Ada <b>King</b>", attributes={"plan": "<i>gold</i>"})
+        customer = a_customer(name="Ada <b>King</b>", attributes={"plan": "<i>gold</i>", "tags": ["a", True]})
         record_consent(actor=SYSTEM, customer=customer, purpose="surveys", how="by phone")
     response = manager.get(page(acme, f"{customer.pk}/"))
     text = response.content.decode()
@@ -130,6 +130,7 @@ def test_profile_shows_the_person_and_writes_who_looked(acme: Organization, mana
     assert "&lt;i&gt;gold" in text
     assert "<b>King" not in text
     assert "by phone" in text
+    assert "a, Yes" in text
     with tenant(acme):
         entry = AuditEntry.objects.get(action="customers.viewed")
     assert (entry.target_id, entry.actor_kind) == (customer.pk, "user")
