@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
 from apps.customers.timeline import Position, TimelineItem, older_than
 from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent, Suppression
@@ -116,6 +117,24 @@ def suspected_scanner_hits(survey: Survey) -> int:
         | Q(at__lt=F("invitation__sent_at") + TOO_SOON)
         | Q(score__isnull=False) & Exists(another_score)
     ).count()
+
+
+def survey_facts(*, actor: Actor, survey: Survey) -> list[tuple[str, str]]:
+    """What a survey's page says of its mails: nothing before the first. Two queries."""
+    counts = response_counts(survey_ids=[survey.pk])
+    if not counts.sent:
+        return []
+    facts = [
+        (
+            _("Invitations answered"),
+            _("%(completed)d of %(delivered)d delivered")
+            % {"completed": counts.completed, "delivered": counts.delivered},
+        )
+    ]
+    hits = suspected_scanner_hits(survey)
+    if hits:
+        facts.append((_("Suspected scanner hits"), str(hits)))
+    return facts
 
 
 def suppressions(text: str = "") -> QuerySet[Suppression]:

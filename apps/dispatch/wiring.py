@@ -6,12 +6,25 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.customers.timeline import register_source
 from apps.dispatch.links import InvitationLinks
-from apps.dispatch.queries import invitation_items
+from apps.dispatch.queries import invitation_items, survey_facts
 from apps.surveys.links import register_link_keeper
+from apps.surveys.models import Survey
+from apps.surveys.registry import register_action, register_facts
 from cxm.web.navigation import NavItem, register_nav
 
 register_link_keeper(InvitationLinks())
 register_source("invitation", label=_("Survey invitations"), permission="surveys.view", fetch=invitation_items)
+register_action(
+    label=_("Send"), icon="send", url_name="dispatch:send", permission="surveys.send", states=[Survey.State.LIVE]
+)
+register_action(
+    label=_("Invitations"),
+    icon="list-details",
+    url_name="dispatch:invitations",
+    permission="surveys.view",
+    states=[Survey.State.LIVE, Survey.State.CLOSED],
+)
+register_facts(survey_facts)
 register_nav(
     NavItem(
         group="settings",
