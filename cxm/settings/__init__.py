@@ -145,7 +145,7 @@ REDIS_URL = ENV.redis_url or "unix:///nonexistent/valkey.sock?db=0"
 CELERY_BROKER_URL = broker_url(REDIS_URL)
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "cxm.cache.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "cxm",
         "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 1.0},

@@ -190,3 +190,22 @@ def test_one_organisation_is_entered_at_once(alice):
     response = signed_in(alice).get(reverse("home"))
     assert response.status_code == 302
     assert response["Location"].startswith("/o/acme/")
+
+
+@pytest.fixture
+def valkey_away(settings):
+    away = "redis://127.0.0.1:9/0"
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": away}}
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def test_sign_in_works_and_is_still_limited_while_the_cache_is_away(valkey_away, client, alice):
+    sign_in(client, alice.email)
+    assert "_auth_user_id" in client.session
+    stranger = client.__class__()
+    for _ in range(5):
+        sign_in(stranger, alice.email, "a guess")
+    sign_in(stranger, alice.email)
+    assert "_auth_user_id" not in stranger.session
