@@ -219,6 +219,7 @@ def test_second_drain_of_one_organization_returns_at_once() -> None:
         with closing(psycopg2.connect(**place)) as other_worker, other_worker.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"outbox:{acme.pk}"])
             assert drain().handled == 0
+            other_worker.rollback()
         assert drain().handled == 1
 
 

@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,6 @@ from cxm.embedded.services import open_lock, revive_services
 MARK = "CXM_UP_OF"
 READY_SECONDS = 120.0
 THREADS_PER_PROCESS = 8  # durable writes wait for the disk: eight at a time share its flush
-LOGINS = "demo_logins.txt"
 UNUSED_STATIC = ["rest_framework"]  # the browsable API, which we do not offer: most of the bytes
 
 
@@ -112,12 +110,12 @@ class Command(BaseCommand):
             self._say("The web server is not ready yet; /readyz says why.")
         seeding = self._begin_seeding(environment) if demo and is_ready else None
         services = set(embedded_in_use())
-        next_look = time.monotonic() + 60
 
         def look_around() -> bool:
-            nonlocal seeding, next_look
+            nonlocal seeding
             if seeding is not None and seeding.poll() is not None:
-                self._end_seeding(seeding.returncode)
+                if seeding.returncode:
+                    self._say("The demo organisation was not made: the messages above say why.")
                 seeding = None
             if services and revive_services(settings.DATA_DIR, services):
                 self._say("The embedded services had died and were started again.")
@@ -134,33 +132,20 @@ class Command(BaseCommand):
 
     def _wait_until_ready(self, supervisor: Supervisor, host: str, port: int) -> bool:
         give_up = time.monotonic() + READY_SECONDS
-        while not _answers_ready(host, port):
-            if supervisor.stopping or time.monotonic() > give_up:
-                return False
-            supervisor.run(until=lambda: True)
-            supervisor.pause(0.1)
-        return True
+        is_ready = False
+
+        def is_settled() -> bool:
+            nonlocal is_ready
+            is_ready = _answers_ready(host, port)
+            return is_ready or time.monotonic() > give_up
+
+        supervisor.run(until=is_settled, interval=0.1)
+        return is_ready
 
     def _begin_seeding(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        if (settings.DATA_DIR / LOGINS).exists():
-            self._print_logins()
-        else:
-            self._print("Making the demo organisation ...")
+        """Make the demo organisation if need be, and print its logins: what `seed_demo` does, beside what serves."""
         command = [sys.executable, str(PROJECT / "manage.py"), "seed_demo"]
-        return subprocess.Popen(command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-
-    def _end_seeding(self, code: int) -> None:
-        if code:
-            self._say(f"The demo organisation could not be made (exit code {code}); see the messages above.")
-        elif not self.printed_logins:
-            self._print_logins()
-
-    printed_logins = False
-
-    def _print_logins(self) -> None:
-        with suppress(FileNotFoundError):
-            self._print((settings.DATA_DIR / LOGINS).read_text().rstrip())
-            self.printed_logins = True
+        return subprocess.Popen(command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL)
 
 
 # -- what is run -------------------------------------------------------------------------------------------------------
