@@ -67,8 +67,10 @@ def problems(name: str, text: str) -> list[str]:
 
 
 def untranslated(text: str) -> list[str]:
-    """Words between tags that no translation tag holds."""
+    """Words between tags that no translation tag holds. A template without any tag is a list of attributes."""
     text = COMMENT.sub("", text)
+    if "<" not in MARKUP.sub("", text):
+        return []
     text = NOT_TEXT.sub("", TRANSLATED.sub("", text))
     text = re.sub(r"<!--.*?-->|<!doctype[^>]*>", "", text, flags=re.DOTALL | re.IGNORECASE)
     # Template tags may stand inside HTML tags: take the markup out first, then the tags around the text.
