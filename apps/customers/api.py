@@ -100,7 +100,7 @@ class TimelineItemSerializer(TenantSerializer):
     channel = serializers.CharField(allow_blank=True)
     title = serializers.CharField()
     text = serializers.CharField(allow_blank=True)
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
 
 
 class CustomerViewSet(TenantViewSet):

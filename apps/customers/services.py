@@ -105,7 +105,8 @@ def upsert_customer(*, actor: Actor, external_id: str, values: Mapping[str, Any]
             record(actor=actor, action="customers.created", target=row, fields=sorted(cleaned))
             emit("customers.customer_created", {"customer": str(row.pk)})
             return row, True
-    return update_customer(actor=actor, customer=row, merge=True, values=values), False
+    others = {name: value for name, value in values.items() if name != "external_id"}
+    return update_customer(actor=actor, customer=row, merge=True, values=others), False
 
 
 @transaction.atomic
@@ -265,18 +266,17 @@ def look_up(references: Iterable[CustomerReference]) -> dict[CustomerReference, 
     if emails:
         rows = Customer.objects.filter(email__in=emails).order_by("created_at", "pk").values_list("email", "pk")
         for email, pk in rows:
-            by_email.setdefault(email, pk)
+            by_email.setdefault(email or "", pk)
     found: dict[CustomerReference, UUID] = {}
     for reference in references:
-        pk = (
-            by_id.get(reference.id)
-            if reference.id
-            else by_external_id.get(reference.external_id)
-            if reference.external_id
-            else by_email.get(reference.email or "")
-        )
-        if pk:
-            found[reference] = pk
+        if reference.id:
+            match = by_id.get(reference.id)
+        elif reference.external_id:
+            match = by_external_id.get(reference.external_id)
+        else:
+            match = by_email.get(reference.email or "")
+        if match:
+            found[reference] = match
     return found
 
 
@@ -348,7 +348,10 @@ def require_branch(actor: Actor, unit: Unit | None) -> None:
 
 def refuse_taken(external_id: str | None, *, except_id: UUID | None) -> None:
     """Raise Conflict when another customer has this external_id."""
-    if external_id and Customer.objects.filter(external_id=external_id).exclude(pk=except_id).exists():
+    if not external_id:
+        return
+    others = Customer.objects.filter(external_id=external_id)
+    if (others.exclude(pk=except_id) if except_id else others).exists():
         raise external_id_taken()
 
 

@@ -68,7 +68,7 @@ class CursorPage(BasePagination):
     nulls come last upwards and first downwards, as PostgreSQL's own indexes have them. Costs one query.
     """
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         limit = read_limit(request.query_params)
         name, descending = self.read_ordering(request, view)
         column = view.ordering_fields[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, path
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
@@ -24,7 +24,7 @@ class ApiRouter(SimpleRouter):
         """Add a plain view at `route` (Django path syntax, without leading slash, with trailing slash)."""
         self.views.append((route, view, name))
 
-    def get_urls(self) -> list[URLPattern]:
+    def get_urls(self) -> list[URLPattern | URLResolver]:
         return [*super().get_urls(), *(path(route, view.as_view(), name=name) for route, view, name in self.views)]
 
     def collections(self) -> dict[str, str]:

@@ -75,15 +75,16 @@ class ApiSchema(AutoSchema):
         return [self.path.removeprefix(PREFIX).split("/")[0] or "root"]
 
     def get_override_parameters(self) -> list[Any]:
-        header = OpenApiParameter.HEADER
         if self.method == "POST":
             text = "Makes a repeat of this request have one effect and the same answer, for 24 hours."
-            return [OpenApiParameter("Idempotency-Key", str, header, description=text)]
+            return [OpenApiParameter("Idempotency-Key", str, "header", description=text)]
         if self.method in ("PUT", "PATCH", "DELETE"):
-            return [OpenApiParameter("If-Match", str, header, description="ETag the change is based on; 412 if stale.")]
+            return [
+                OpenApiParameter("If-Match", str, "header", description="ETag the change is based on; 412 if stale.")
+            ]
         return []
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         permission = self.permission()
         needs = f"Needs the scope `{permission}`." if permission else ""
         return "\n\n".join(part for part in (self.own_description(), needs) if part)

@@ -15,7 +15,7 @@ class UtcDateTimeField(serializers.DateTimeField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(default_timezone=UTC, **kwargs)
 
-    def to_representation(self, value: datetime | str | None) -> str | None:
+    def to_representation(self, value: datetime | str) -> str:
         return utc_text(value) if isinstance(value, datetime) else value
 
 

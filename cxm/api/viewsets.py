@@ -66,6 +66,7 @@ class ApiView(APIView):
         self.args, self.kwargs = args, kwargs
         self.request = request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
+        response: Any
         try:
             self.initial(request, *args, **kwargs)
             name = (request.method or "").lower()
@@ -94,7 +95,7 @@ class ApiView(APIView):
         response = self.finalize_response(request, response, *args, **kwargs)
         return response.render() if hasattr(response, "render") else response
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the entity tag; answer 304 when the client has this representation already."""
         response = super().finalize_response(request, response, *args, **kwargs)
         if isinstance(response, Response) and "ETag" not in response and tagged(request, response):
