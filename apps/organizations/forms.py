@@ -11,7 +11,9 @@ from django.utils.functional import Promise as StrPromise
 from django.utils.translation import gettext_lazy as _
 
 from apps.organizations import preferences, roles, rules
+from apps.organizations.csv_files import MOST_BYTES
 from apps.organizations.models import Organization, Unit
+from apps.organizations.services.organizations import MOST_LOGO_BYTES
 from apps.organizations.unit_tree import UnitTree
 from cxm.actor import Actor
 from cxm.errors import DomainError
@@ -80,6 +82,22 @@ class UnitChoiceField(forms.TypedChoiceField):
 
     def _unit(self, value: str) -> Unit:
         return self.units[value]
+
+
+class SmallFileField(forms.FileField):
+    """A file that is read in one piece, so a large one is refused before it is read."""
+
+    def __init__(self, *, largest: int, **kwargs: Any) -> None:
+        self.largest = largest
+        super().__init__(**kwargs)
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        file = super().clean(data, initial)
+        if file and file.size > self.largest:
+            raise forms.ValidationError(
+                _("This file is larger than %(size)d kB."), code="too_large", params={"size": self.largest // 1024}
+            )
+        return file
 
 
 class FoundingForm(forms.Form):
@@ -171,8 +189,11 @@ class GeneralForm(SettingsForm):
 class BrandingForm(forms.Form):
     """Logo and accent colour."""
 
-    logo = forms.FileField(
-        label=_("Logo"), required=False, help_text=_("PNG, JPEG or WebP, at most 2 MB. Shown 48 pixels high.")
+    logo = SmallFileField(
+        label=_("Logo"),
+        largest=MOST_LOGO_BYTES,
+        required=False,
+        help_text=_("PNG, JPEG or WebP, at most 2 MB. Shown 48 pixels high."),
     )
     remove_logo = forms.BooleanField(label=_("Remove the logo"), required=False)
     accent = forms.CharField(
@@ -310,7 +331,7 @@ class InviteForm(RoleForm):
 class FileForm(forms.Form):
     """A CSV file."""
 
-    file = forms.FileField(label=_("CSV file"))
+    file = SmallFileField(label=_("CSV file"), largest=MOST_BYTES)
 
 
 class UnitForm(forms.Form):

@@ -1,7 +1,9 @@
 import re
+import threading
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -330,3 +332,38 @@ def test_unreadable_file_of_colleagues_is_refused_whole(acme, content):
     with pytest.raises(DomainError) as caught:
         services.import_colleagues(actor=an_actor(acme, "owner"), content=content)
     assert caught.value.errors[0]["field"] == "file"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_owners_removing_each_other_at_once_leave_one():
+    organization = an_organization("Acme")
+    with tenant(organization):
+        second = a_member(organization, "owner")
+        people = [queries.owners().exclude(user=second).get().user, second]
+        members = [membership(organization, user) for user in people]
+        actors = [queries.actor_for(user, organization) for user in people]
+    start = threading.Barrier(2)
+    outcomes: list[str] = []
+
+    def remove(actor, member):
+        try:
+            start.wait()
+            with tenant(organization):
+                services.deactivate_member(actor=actor, member=member)
+            outcomes.append("removed")
+        except Conflict:
+            outcomes.append("refused")
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=remove, args=(actors[0], members[1])),
+        threading.Thread(target=remove, args=(actors[1], members[0])),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["refused", "removed"]
+    with tenant(organization):
+        assert queries.owners().count() == 1

@@ -589,3 +589,12 @@ def test_deleting_reaches_every_table_and_spares_the_neighbour(acme, alice, uplo
     assert [message.organization for message in MailboxMessage.objects.all()] == [other]
     with tenant(other):
         assert {model: model._base_manager.count() for model in tenant_models()} == kept[other.pk]
+
+
+@pytest.mark.parametrize("name", ["import_colleagues", "unit_import"])
+def test_huge_file_is_refused_unread(acme, alice, name):
+    file = io.BytesIO(b"email,role,unit\n" + b"x" * 3_000_000)
+    file.name = "huge.csv"
+    response = alice.post(page(acme, name), {"file": file})
+    assert response.status_code == 422
+    assert response.context["form"].errors["file"]
