@@ -8,9 +8,12 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cxm.settings")
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
 
-# After set-up, for the check reads the settings: links and sessions signed with a known key would be worth nothing.
+# After set-up, for both read the settings. Links and sessions signed with a known key would be worth nothing.
+from cxm.draining import DrainedBodies  # noqa: E402
+from cxm.ingest import FastLane  # noqa: E402
 from cxm.startup import refuse_unsafe_start  # noqa: E402
 
 refuse_unsafe_start()
+application = DrainedBodies(FastLane(_django))
