@@ -293,7 +293,7 @@ def _rate_tile(rate: ResponseRate, period: str) -> Tile:
         title=gettext("Response rate"),
         metric=rate.metric if asked else None,
         change=rate.change,
-        hint=gettext("of delivered invitations"),
+        hint="",
         note=_since(rate.change, period) if asked else gettext("No invitation was delivered in this period."),
         spark=sparkline([metric.value for metric in rate.series]),
         url="",
@@ -482,7 +482,7 @@ def _heat_rows(
                 url=links.to(touchpoint=touchpoint.key),
                 cells=cells,
                 change=lead.change if lead and lead.change and lead.change.significant else None,
-                change_words=signed_change(lead.change.difference, lead.metric.unit) if lead and lead.change else "",
+                change_words=_words(lead.change) if lead and lead.change else "",
                 unit=lead.metric.unit if lead else "points",
                 n=lead.metric.n if lead else None,
                 n_url=links.to(touchpoint=touchpoint.key, metric=first) if first else "",
@@ -522,13 +522,13 @@ def _comments(
     for pk, measured in readings.items():
         for metric, reading in measured.items():
             if reading.change and reading.change.significant and pk in names:
-                moves.append(
-                    (_size(reading.change), names[pk], Q(touchpoint=pk, metric=metric) & _side(reading.change))
-                )
+                words = f"{names[pk]} ({SHORT[metric]} {_words(reading.change)})"
+                moves.append((_size(reading.change), words, Q(touchpoint=pk, metric=metric) & _side(reading.change)))
     for metric, headline in headlines.items():
         change = headline.reading.change if headline.reading else None
         if headline.relationship and change and change.significant:
-            moves.append((_size(change), NAMES[metric](), Q(survey__relationship=True, metric=metric) & _side(change)))
+            words = f"{NAMES[metric]()} {_words(change)}"
+            moves.append((_size(change), words, Q(survey__relationship=True, metric=metric) & _side(change)))
     moves = sorted(moves, key=lambda move: -move[0])[:MOST_MOVED]
     asked = [survey.id for survey in surveys_for(selection, "any", among=surveys) if not survey.anonymous]
     rows = (
@@ -552,6 +552,10 @@ def _comments(
 def _size(change: Change) -> float:
     """A move as a share of its scale, so that points, percent and means can be ranked together."""
     return abs(change.difference) / {"points": 200, "percent": 100}.get(change.unit, 6)
+
+
+def _words(change: Change) -> str:
+    return signed_change(change.difference, change.unit)  # type: ignore[arg-type]
 
 
 def _side(change: Change) -> Q:

@@ -65,7 +65,7 @@ def _row(metric: str, part: str, of: str, found: Metric) -> Row:
 
 def feedback_rows(rows: QuerySet[Response], *, with_customers: bool) -> Iterator[Row]:
     """Answers with what they are about, newest first; customers only for those who may see them."""
-    head = [
+    head: Row = [
         "id",
         "occurred_at",
         "survey",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
@@ -17,7 +18,7 @@ from apps.dashboards.answers import answered_questions
 from apps.dashboards.forms import FeedbackFilterForm, ScoreFilterForm, with_usual_period
 from apps.dashboards.overview import METRICS, Links, overview, usual_interval
 from apps.dashboards.tables import MOST_ROWS, feedback_rows, score_rows
-from apps.metrics.counting import INTERVALS, SurveyFacts, all_surveys
+from apps.metrics.counting import INTERVALS, Interval, SurveyFacts, all_surveys
 from apps.metrics.feedback import (
     answer,
     feedback,
@@ -26,9 +27,12 @@ from apps.metrics.feedback import (
     read_feedback_filter,
 )
 from apps.metrics.filters import read_selection
+from apps.metrics.selection import Selection
+from apps.organizations.models import Organization
 from apps.organizations.queries import unit_tree
 from apps.surveys.models import Response
 from apps.touchpoints.models import Touchpoint
+from cxm.actor import Actor
 from cxm.errors import DomainError
 from cxm.ids import parse_uuid
 from cxm.spreadsheets import csv_lines
@@ -53,20 +57,19 @@ class Page:
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """The dashboard: tiles, trend, distribution, touchpoints, comments."""
-    organization, actor = request.organization, request.actor
+    actor, organization = _who(request)
     params = with_usual_period(request.GET, localdate())
     selection = read_selection(params, actor=actor, organization=organization)
     surveys = all_surveys()
     touchpoints = list(Touchpoint.objects.order_by("name", "id"))
-    interval = params["interval"] if params.get("interval") in INTERVALS else usual_interval(selection)
-    shown = params["show"] if params.get("show") in METRICS else "nps"
+    shown = params.get("show") or ""
     found = overview(
         selection,
         surveys,
         touchpoints,
         links=Links(org_url(organization, "dashboards:feedback"), params),
-        interval=interval,
-        shown_metric=shown,
+        interval=_interval(params, selection),
+        shown_metric=shown if shown in METRICS else METRICS[0],
     )
     form = ScoreFilterForm(params, **_choices(request, surveys, touchpoints))
     context = {
@@ -86,17 +89,17 @@ def home(request: HttpRequest) -> HttpResponse:
 def export_scores(request: HttpRequest) -> StreamingHttpResponse:
     """What the dashboard shows, as a CSV table: headlines, periods and touchpoints."""
     params = with_usual_period(request.GET, localdate())
-    selection = read_selection(params, actor=request.actor, organization=request.organization)
-    interval = params["interval"] if params.get("interval") in INTERVALS else usual_interval(selection)
-    return _csv(score_rows(selection, interval), "scores")
+    actor, organization = _who(request)
+    selection = read_selection(params, actor=actor, organization=organization)
+    return _csv(score_rows(selection, _interval(params, selection)), "scores")
 
 
 @permission_required("feedback.view")
 @require_GET
 def feedback_list(request: HttpRequest) -> HttpResponse:
     """Answers, newest first, with every filter that a number of the product can have."""
-    wanted = read_feedback_filter(request.GET, actor=request.actor, organization=request.organization)
-    found = feedback(wanted)
+    actor, organization = _who(request)
+    found = feedback(read_feedback_filter(request.GET, actor=actor, organization=organization))
     surveys = all_surveys()
     touchpoints = list(Touchpoint.objects.order_by("name", "id"))
     form = FeedbackFilterForm(request.GET, languages=languages_used(), **_choices(request, surveys, touchpoints))
@@ -105,7 +108,7 @@ def feedback_list(request: HttpRequest) -> HttpResponse:
         "form": form,
         "page": _page(request, found.rows),
         "hidden_surveys": found.hidden_surveys,
-        "note": request.organization.timezone,
+        "note": organization.timezone,
         "filtered": any(request.GET.get(name) for name in form.fields),
         "export_query": request.GET.urlencode(),
     }
@@ -114,14 +117,15 @@ def feedback_list(request: HttpRequest) -> HttpResponse:
 
 @permission_required("feedback.view")
 @require_GET
-def feedback_detail(request: HttpRequest, pk: str) -> HttpResponse:
+def feedback_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One answer, question by question, in the words of the version that was answered."""
-    found = answer(pk, actor=request.actor, organization=request.organization)
+    actor, _organization = _who(request)
+    found = answer(pk, actor=actor)
     context = {
         "page_title": found.customer or gettext("Answer"),
         "response": found,
         "questions": answered_questions(found),
-        "may_see_customer": request.actor.can("customers.view", found.customer.unit_id if found.customer else None),
+        "may_see_customer": actor.can("customers.view", found.customer.unit_id if found.customer else None),
     }
     return render_page(request, "feedback/detail.html", context)
 
@@ -130,10 +134,20 @@ def feedback_detail(request: HttpRequest, pk: str) -> HttpResponse:
 @require_GET
 def export_feedback(request: HttpRequest) -> StreamingHttpResponse:
     """The filtered answers as CSV, at most 50,000 rows."""
-    request.actor.require("feedback.view")
-    wanted = read_feedback_filter(request.GET, actor=request.actor, organization=request.organization)
-    with_customers = request.actor.can("customers.view")
-    return _csv(feedback_rows(feedback(wanted).rows[:MOST_ROWS], with_customers=with_customers), "feedback")
+    actor, organization = _who(request)
+    actor.require("feedback.view")
+    found = feedback(read_feedback_filter(request.GET, actor=actor, organization=organization))
+    with_customers = actor.can("customers.view")
+    return _csv(feedback_rows(found.rows[:MOST_ROWS], with_customers=with_customers), "feedback")
+
+
+def _who(request: HttpRequest) -> tuple[Actor, Organization]:
+    return request.actor, request.organization  # type: ignore[attr-defined]
+
+
+def _interval(params: QueryDict, selection: Selection) -> Interval:
+    """The interval asked for, else the usual one for the length of the period."""
+    return next((known for known in INTERVALS if known == params.get("interval")), usual_interval(selection))
 
 
 def _choices(request: HttpRequest, surveys: list[SurveyFacts], touchpoints: list[Touchpoint]) -> dict[str, Any]:
@@ -141,7 +155,7 @@ def _choices(request: HttpRequest, surveys: list[SurveyFacts], touchpoints: list
         "surveys": surveys,
         "touchpoints": [(touchpoint.key, touchpoint.name) for touchpoint in touchpoints],
         "units": unit_tree(),
-        "visible_units": request.actor.visible_units("metrics.view"),
+        "visible_units": _who(request)[0].visible_units("metrics.view"),
     }
 
 

@@ -37,21 +37,21 @@ SCORES_SCHEMA = _metric_schema(
 )
 
 PARAMETERS = [
-    OpenApiParameter(name, str, description=text, **more)
-    for name, text, more in (
-        ("survey", "Survey id; several are comma-separated, as with every filter.", {}),
-        ("touchpoint", "Touchpoint key.", {}),
-        ("journey", "Journey id: the touchpoints of its published map.", {}),
-        ("persona", "Persona id.", {}),
-        ("segment", "Segment id.", {}),
-        ("channel", "Channel of the answer.", {}),
-        ("unit", "Unit id, with everything below it.", {}),
-        ("from", "Day (included, in the organisation's zone) or time.", {}),
-        ("to", "Day (included) or time (excluded).", {}),
-        ("interval", "Periods of the series; month by default.", {"enum": ["day", "week", "month"]}),
-        ("by", f"Groups by {', '.join(GROUPINGS)} or attribute:NAME.", {}),
-        ("rule", "Another rule of the metric than its headline.", {}),
-        ("scale", "Number of points, where answers on several scales would meet.", {}),
+    OpenApiParameter(name, str, description=text, enum=choices)
+    for name, text, choices in (
+        ("survey", "Survey id; several are comma-separated, as with every filter.", None),
+        ("touchpoint", "Touchpoint key.", None),
+        ("journey", "Journey id: the touchpoints of its map.", None),
+        ("persona", "Persona id.", None),
+        ("segment", "Segment id.", None),
+        ("channel", "Channel of the answer.", None),
+        ("unit", "Unit id, with everything below it.", None),
+        ("from", "Day (included, in the organisation's zone) or time.", None),
+        ("to", "Day (included) or time (excluded).", None),
+        ("interval", "Periods of the series; month by default.", ["day", "week", "month"]),
+        ("by", f"Groups by {', '.join(GROUPINGS)} or attribute:NAME.", None),
+        ("rule", "Another rule of the metric than its headline.", None),
+        ("scale", "Number of points, where answers on several scales would meet.", None),
     )
 ]
 
@@ -69,9 +69,8 @@ class MetricView(ApiView):
         Without survey, touchpoint or journey: relationship surveys only.
         """
         errors = Errors()
-        selection = read_selection(
-            request.query_params, actor=request.actor, organization=request.organization, errors=errors
-        )
+        actor, organization = request.actor, request.organization  # type: ignore[attr-defined]
+        selection = read_selection(request.query_params, actor=actor, organization=organization, errors=errors)
         shown = read_presentation(request.query_params, self.metric, errors=errors)
         errors.raise_if_any()
         scores = queries.score(

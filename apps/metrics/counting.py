@@ -87,6 +87,8 @@ class Tally:
 
 
 Tallies = dict[Slot, Tally]
+Grouping = Expression | F
+"""What rows may be grouped by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,8 @@ class Split:
     def folded(self) -> bool:
         return self.by is None or self.by in COLUMNS
 
-    def expressions(self) -> dict[str, Expression]:
-        keys: dict[str, Expression] = {}
+    def expressions(self) -> dict[str, Grouping]:
+        keys: dict[str, Grouping] = {}
         if self.interval:
             keys["period"] = PERIODS[self.interval]
         if self.by:
@@ -127,7 +129,7 @@ COLUMNS = {
 OF_SURVEY = ("survey", "relationship")
 """Splits by a property of the survey, which tell nothing of one answer."""
 
-PERIODS: dict[Interval, Expression] = {
+PERIODS: dict[Interval, Grouping] = {
     "day": F("day"),
     "week": _DayOf(F("day"), template="(%(expressions)s - (extract(isodow FROM %(expressions)s)::int - 1))"),
     "month": _DayOf(F("day"), template="(%(expressions)s - (extract(day FROM %(expressions)s)::int - 1))"),
@@ -233,7 +235,7 @@ def _cells(
     survey_ids: Collection[UUID],
     metrics: Collection[str],
     where: Q,
-    keys: Mapping[str, Expression],
+    keys: Mapping[str, Grouping],
 ) -> list[Cell]:
     if selection.folded and folded:
         rows = selection.histograms().filter(where, survey__in=survey_ids, metric__in=metrics)
@@ -246,7 +248,7 @@ def _cells_of_responses(
     survey_ids: Collection[UUID],
     metrics: Collection[str],
     where: Q,
-    keys: Mapping[str, Expression],
+    keys: Mapping[str, Grouping],
 ) -> list[Cell]:
     rows = selection.responses().filter(where, survey__in=survey_ids)
     headline = rows.filter(metric__in=metrics, score__isnull=False)
@@ -275,9 +277,9 @@ def _times_given(column: str) -> Callable[[int], Expression]:
 
 def _grouped(
     rows: QuerySet[Any],
-    metric: Expression,
-    scale: Expression,
-    keys: Mapping[str, Expression],
+    metric: Grouping,
+    scale: Grouping,
+    keys: Mapping[str, Grouping],
     counted: Callable[[int], Expression],
 ) -> list[Cell]:
     names = [f"by_{name}" for name in keys]
@@ -308,7 +310,7 @@ def _count_anonymous(
     and a split, would allow far too many subtractions: then all of it is hidden.
     """
     inside = selection.dimensions()
-    keys: dict[str, Expression] = {"day": F("day")}
+    keys: dict[str, Grouping] = {"day": F("day")}
     keys["inside"] = (
         Case(When(inside, then=Value(True)), default=Value(False), output_field=BooleanField())
         if inside

@@ -134,7 +134,7 @@ def older_than(rows: QuerySet[Response], occurred_at: datetime, pk: UUID) -> Que
     return rows.filter(Q(occurred_at__lt=occurred_at) | Q(occurred_at=occurred_at, pk__lt=pk))
 
 
-def answer(pk: UUID, *, actor: Actor, organization: Organization) -> Response:
+def answer(pk: UUID, *, actor: Actor) -> Response:
     """One answer the actor may see. Raises NotFound, also for answers of anonymous surveys, which have no page."""
     units = actor.visible_units("feedback.view")
     rows = Response.objects.select_related("survey", "customer", "touchpoint", "unit").filter(survey__anonymous=False)

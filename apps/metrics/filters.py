@@ -113,15 +113,15 @@ def read_presentation(params: QueryDict, metric: str, *, errors: Errors | None =
         allowed = ", ".join((*GROUPINGS, "attribute:NAME"))
         problems.add("by", gettext("Groups are made by one of %(all)s.") % {"all": allowed})
     rule = None
-    if params.get("rule"):
-        rule = RULES.get(params["rule"])
+    if rule_id := params.get("rule"):
+        rule = RULES.get(rule_id)
         if rule is None or rule.metric != metric:
             names = ", ".join(rule.id for rule in RULES.values() if rule.metric == metric)
             problems.add("rule", gettext("The rule is one of %(all)s.") % {"all": names})
     scale = None
-    if params.get("scale"):
-        if params["scale"] in map(str, SCALES):
-            scale = int(params["scale"])
+    if points := params.get("scale"):
+        if points in map(str, SCALES):
+            scale = int(points)
         else:
             problems.add("scale", gettext("The scale is its number of points, %(all)s.") % {"all": _listed(SCALES)})
     if errors is None:
@@ -179,10 +179,10 @@ def _touchpoints(params: QueryDict, actor: Actor, problems: Errors) -> frozenset
         by_key = dict(Touchpoint.objects.filter(key__in=clean).values_list("key", "pk"))
         ids = {pk for value in clean if value not in by_key and (pk := parse_uuid(value))}
         by_id = set(Touchpoint.objects.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
-        found = set()
+        found: set[UUID] = set()
         for value in values:
             pk = by_key.get(value) or parse_uuid(value)
-            if pk in by_id or value in by_key:
+            if pk and (value in by_key or pk in by_id):
                 found.add(pk)
             else:
                 _unknown("touchpoint", value, problems)
@@ -236,7 +236,7 @@ def _attributes(params: QueryDict, problems: Errors) -> tuple[tuple[str, str], .
     for name in params:
         if not name.startswith("attribute:"):
             continue
-        value = params[name]
+        value = params.get(name) or ""
         if not ATTRIBUTE.fullmatch(name[10:]) or UNSTORABLE.search(value):
             problems.add(name[:120], gettext("Name one attribute, as in attribute:plan=gold."))
         elif value:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -113,7 +114,7 @@ def find_drift() -> list[Drift]:
         return [Drift(*row) for row in cursor.fetchall()]
 
 
-def _parameters(questions: list[ScoredQuestion]) -> dict[str, object]:
+def _parameters(questions: list[ScoredQuestion]) -> dict[str, Any]:
     include = Organization.objects.values_list("include_provisional", flat=True).get(pk=current_tenant_id())
     return parameters(counted_states(include), questions)
 
@@ -123,7 +124,7 @@ def _one_at_a_time() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"metrics.fold {current_tenant_id()}"])
 
 
-def _replace(where: str, values: dict[str, object]) -> int:
+def _replace(where: str, values: dict[str, Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {TABLE} WHERE tenant_id = %(tenant)s AND {where}", values)
         counted = HISTOGRAMS.format(bucket=where.replace("(survey_id, day)", "(r.survey_id, r.day)"))

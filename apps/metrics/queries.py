@@ -27,7 +27,7 @@ from apps.metrics.counting import (
     next_period,
     surveys_for,
 )
-from apps.metrics.selection import Selection
+from apps.metrics.selection import Selection, Which
 from apps.metrics.statistics import (
     RULES,
     Difference,
@@ -287,7 +287,9 @@ def _groups(selection: Selection, metric: str, by: str, rule: Rule | None, scale
 
     Splitting by survey or touchpoint names them, so their groups are not limited to relationship surveys.
     """
-    which = "any" if by in ("survey", "touchpoint") and selection.surveys is None else None
+    if by in ("persona", "segment"):
+        return []  # membership comes from segments, and no organisation has any yet
+    which: Which | None = "any" if by in ("survey", "touchpoint") and selection.surveys is None else None
     tallies = count(selection, surveys_for(selection, which), [metric], split=Split(by=by))
     of_key: dict[Any, Tally] = {slot.key: tally for slot, tally in tallies.items()}
     if by == "unit":

@@ -19,7 +19,6 @@ from apps.metrics.queries import Change
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import Metric, measure_response_rate, newcombe_difference
 
-
 EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
 """Days beyond which nothing was sent, and near whose far ends dates cannot be reckoned with."""
 

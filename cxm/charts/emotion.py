@@ -32,6 +32,11 @@ class EmotionStep:
     delusion: bool = False
     score: str = ""
 
+    @property
+    def gap(self) -> float | None:
+        """Believed minus measured: above 0 the team thinks better of the step than its customers do."""
+        return None if self.believed is None or self.measured is None else self.believed - self.measured
+
 
 def emotion_lane(
     steps: Sequence[EmotionStep],
@@ -81,20 +86,14 @@ def emotion_lane(
 
 def emotion_finding(steps: Sequence[EmotionStep]) -> str:
     """The largest gaps in words, most wrong first."""
-    deluded = sorted(
-        (step for step in steps if step.delusion), key=lambda step: abs(step.believed - step.measured), reverse=True
-    )
+    deluded = [(step.name, gap) for step in steps if step.delusion and (gap := step.gap) is not None]
     if deluded:
-        parts = [
-            (
-                gettext("%(step)s is worse than the team thinks")
-                if step.believed > step.measured
-                else gettext("%(step)s is better than the team thinks")
-            )
-            % {"step": step.name}
-            for step in deluded
-        ]
-        return "; ".join(parts) + "."
+        worse, better = (
+            gettext("%(step)s is worse than the team thinks"),
+            gettext("%(step)s is better than the team thinks"),
+        )
+        ordered = sorted(deluded, key=lambda pair: -abs(pair[1]))
+        return "; ".join((worse if gap > 0 else better) % {"step": name} for name, gap in ordered) + "."
     if any(step.measured is not None for step in steps):
         return gettext("No step is measured clearly away from where the team puts it.")
     return gettext("No step is measured yet.")
@@ -130,7 +129,7 @@ def _reaches(pen: Pen, steps: Sequence[EmotionStep], centres: Sequence[float]) -
 def _gaps(pen: Pen, steps: Sequence[EmotionStep], centres: Sequence[float]) -> list[SafeString]:
     parts = []
     for step, x in zip(steps, centres, strict=True):
-        if not step.delusion:
+        if not step.delusion or step.believed is None or step.measured is None:
             continue
         middle = (_y(step.believed) + _y(step.measured)) / 2
         words = gettext("overrated") if step.believed > step.measured else gettext("underrated")

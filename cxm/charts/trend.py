@@ -123,36 +123,31 @@ def trend(
 
 def trend_finding(points: Sequence[TrendPoint], *, title: str, unit: Unit, target: float | None) -> str:
     """What the chart shows, in sentences, for those who cannot see it."""
-    measured = [point for point in points if point.value is not None]
+    measured = [(point.value, point.name) for point in points if point.value is not None]
     if not measured:
         return gettext("No answers in this period.")
-    first, last = measured[0], measured[-1]
+    (first, first_name), (last, last_name) = measured[0], measured[-1]
     if len(measured) == 1:
         sentences = [
             gettext("%(value)s in one period with answers: %(name)s.")
-            % {"value": figure(first.value, unit), "name": first.name}
+            % {"value": figure(first, unit), "name": first_name}
         ]
     else:
-        lowest = min(measured, key=lambda point: point.value)
-        highest = max(measured, key=lambda point: point.value)
+        low, low_name = min(measured, key=lambda pair: pair[0])
+        high, high_name = max(measured, key=lambda pair: pair[0])
         sentences = [
             gettext("From %(first)s (%(first_name)s) to %(last)s (%(last_name)s).")
             % {
-                "first": figure(first.value, unit),
-                "first_name": first.name,
-                "last": figure(last.value, unit),
-                "last_name": last.name,
+                "first": figure(first, unit),
+                "first_name": first_name,
+                "last": figure(last, unit),
+                "last_name": last_name,
             },
             gettext("Lowest %(low)s (%(low_name)s), highest %(high)s (%(high_name)s).")
-            % {
-                "low": figure(lowest.value, unit),
-                "low_name": lowest.name,
-                "high": figure(highest.value, unit),
-                "high_name": highest.name,
-            },
+            % {"low": figure(low, unit), "low_name": low_name, "high": figure(high, unit), "high_name": high_name},
         ]
     if target is not None:
-        met = sum(point.value >= target for point in measured)
+        met = sum(value >= target for value, _ in measured)
         sentences.append(
             ngettext(
                 "The target of %(target)s was met in %(met)s of %(count)s period.",
@@ -197,16 +192,28 @@ def _axes(pen: Pen, frame: Frame, points: Sequence[TrendPoint], ticks: Sequence[
     return parts
 
 
-def _runs(points: Sequence[TrendPoint]) -> list[list[int]]:
-    """Indexes of consecutive periods that have a value: a line never bridges a period nobody answered in."""
-    runs: list[list[int]] = []
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A period with a value: its index, value and interval."""
+
+    index: int
+    value: float
+    low: float
+    high: float
+
+
+def _runs(points: Sequence[TrendPoint]) -> list[list[_Place]]:
+    """Consecutive periods that have a value: a line never bridges a period nobody answered in."""
+    runs: list[list[_Place]] = []
     for index, point in enumerate(points):
         if point.value is None:
             continue
-        if runs and runs[-1][-1] == index - 1:
-            runs[-1].append(index)
+        low = point.value if point.low is None else point.low
+        place = _Place(index, point.value, low, point.value if point.high is None else point.high)
+        if runs and runs[-1][-1].index == index - 1:
+            runs[-1].append(place)
         else:
-            runs.append([index])
+            runs.append([place])
     return runs
 
 
@@ -215,19 +222,18 @@ def _bands(pen: Pen, frame: Frame, points: Sequence[TrendPoint]) -> list[SafeStr
     for run in _runs(points):
         if len(run) == 1:
             # One period alone has no area: its interval is a bar.
-            x = frame.x(run[0])
-            edges = [(x - 3, points[run[0]].high), (x + 3, points[run[0]].high)]
-            edges += [(x + 3, points[run[0]].low), (x - 3, points[run[0]].low)]
+            x, (place,) = frame.x(run[0].index), run
+            edges = [(x - 3, place.high), (x + 3, place.high), (x + 3, place.low), (x - 3, place.low)]
         else:
-            edges = [(frame.x(i), points[i].high) for i in run]
-            edges += [(frame.x(i), points[i].low) for i in reversed(run)]
+            edges = [(frame.x(place.index), place.high) for place in run]
+            edges += [(frame.x(place.index), place.low) for place in reversed(run)]
         parts.append(pen.path("polygon", "cx-band", [(x, frame.y(value)) for x, value in edges]))
     return parts
 
 
 def _lines(pen: Pen, frame: Frame, points: Sequence[TrendPoint]) -> list[SafeString]:
     return [
-        pen.path("polyline", "cx-line", [(frame.x(i), frame.y(points[i].value)) for i in run])
+        pen.path("polyline", "cx-line", [(frame.x(place.index), frame.y(place.value)) for place in run])
         for run in _runs(points)
         if len(run) > 1
     ]

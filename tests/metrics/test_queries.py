@@ -275,3 +275,10 @@ def test_extreme_days_are_no_error(acme):
     answers(survey, 9)
     fold_pending()
     assert ask(acme, "from=0001-01-01&to=9999-12-31", compare_before=True).metric.n == 1
+
+
+@pytest.mark.parametrize("by", ["persona", "segment"])
+def test_nobody_belongs_to_a_persona_or_segment_yet(acme, by):
+    answers(a_survey("nps", relationship=True), 9)
+    fold_pending()
+    assert ask(acme, f"by={by}").groups == []

@@ -69,24 +69,24 @@ def compare_beliefs(readings: Sequence[Reading]) -> list[Comparison]:
     if len({reading.metric.rule for reading in readings if reading.metric is not None}) > 1:
         raise ValueError("A map is compared by one rule at a time.")
     scores = [_score(reading.metric) for reading in readings]
-    both = [i for i, reading in enumerate(readings) if reading.belief is not None and scores[i] is not None]
-    belief_set = [readings[i].belief for i in both] or [r.belief for r in readings if r.belief is not None]
-    score_set = [scores[i] for i in both] or [score for score in scores if score is not None]
-    comparisons = []
-    for i, reading in enumerate(readings):
-        believed = _place(reading.belief, belief_set)
-        measured = _place(scores[i], score_set)
-        low = high = None
-        if i in both:
-            low, high = _reach(reading.metric, scores[i], score_set)
-        delusion = (
-            low is not None
-            and reading.metric.usable
-            and abs(believed - measured) >= DELUSION_GAP
-            and not low <= believed <= high
-        )
-        comparisons.append(Comparison(reading.key, believed, measured, low, high, delusion))
-    return comparisons
+    both = [
+        (reading.belief, score)
+        for reading, score in zip(readings, scores, strict=True)
+        if reading.belief is not None and score is not None
+    ]
+    beliefs = [belief for belief, _ in both] or [r.belief for r in readings if r.belief is not None]
+    measured = [score for _, score in both] or [score for score in scores if score is not None]
+    return [_compared(reading, score, beliefs, measured) for reading, score in zip(readings, scores, strict=True)]
+
+
+def _compared(reading: Reading, score: float | None, beliefs: Sequence[float], scores: Sequence[float]) -> Comparison:
+    believed, measured = _place(reading.belief, beliefs), _place(score, scores)
+    if believed is None or measured is None or score is None or reading.metric is None:
+        return Comparison(reading.key, believed, measured)
+    low, high = _reach(reading.metric, score, scores)
+    outside = believed < low or believed > high
+    delusion = reading.metric.usable and abs(believed - measured) >= DELUSION_GAP and outside
+    return Comparison(reading.key, believed, measured, low, high, delusion)
 
 
 def _score(metric: Metric | None) -> float | None:
@@ -104,7 +104,7 @@ def _reach(metric: Metric, score: float, scores: Sequence[float]) -> tuple[float
     """The positions the step would take if its true score lay at either end of its interval."""
     others = list(scores)
     others.remove(score)
-    ends = sorted(end * _direction(metric) for end in (metric.low, metric.high))
+    ends = sorted(end * _direction(metric) for end in (metric.low, metric.high) if end is not None)
     low, high = (_position(end, [*others, end]) for end in ends)
     return low, high
 

@@ -68,8 +68,9 @@ def welch_difference(before: Histogram, after: Histogram) -> Difference | None:
     """
     if before.n < 2 or after.n < 2:
         return None
-    part1, part2 = before.variance / before.n, after.variance / after.n
-    estimate = after.mean - before.mean
+    (mean1, variance1), (mean2, variance2) = before.moments(), after.moments()
+    part1, part2 = variance1 / before.n, variance2 / after.n
+    estimate = mean2 - mean1
     if part1 + part2 == 0:
         return Difference(0.0, 0.0, 0.0, 0.0) if estimate == 0 else None
     error = sqrt(part1 + part2)

@@ -90,11 +90,16 @@ class Histogram:
     @property
     def variance(self) -> float | None:
         """Sample variance (divisor n - 1), or None for fewer than two answers."""
-        if self.n < 2:
-            return None
+        return self.moments()[1] if self.n > 1 else None
+
+    def moments(self) -> tuple[float, float]:
+        """Mean and sample variance. ValueError for fewer than two answers."""
+        n = self.n
+        if n < 2:
+            raise ValueError("A variance needs two answers.")
+        total = sum(score * count for score, count in self)
         # Whole numbers to the last step, so that a histogram of one single score has a variance of exactly 0.
-        squares = self.n * sum(score * score * count for score, count in self)
-        return (squares - sum(score * count for score, count in self) ** 2) / (self.n * (self.n - 1))
+        return total / n, (n * sum(score * score * count for score, count in self) - total**2) / (n * (n - 1))
 
     @property
     def median(self) -> float | None:

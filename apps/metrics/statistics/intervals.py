@@ -64,8 +64,9 @@ def t_interval(histogram: Histogram) -> Interval:
     """Student's interval of the mean, clipped to the scale. One answer alone says nothing: the whole scale. n > 0."""
     if histogram.n < 2:
         return Interval(float(histogram.lowest), float(histogram.highest))
-    reach = t_quantile(histogram.n - 1) * sqrt(histogram.variance / histogram.n)
-    return Interval(histogram.mean - reach, histogram.mean + reach).clipped(histogram.lowest, histogram.highest)
+    mean, variance = histogram.moments()
+    reach = t_quantile(histogram.n - 1) * sqrt(variance / histogram.n)
+    return Interval(mean - reach, mean + reach).clipped(histogram.lowest, histogram.highest)
 
 
 def t_quantile(degrees: float) -> float:

@@ -234,10 +234,10 @@ def measure_response_rate(completed: int, delivered: int) -> Metric:
 
 def worst_usable(metrics: Iterable[Metric]) -> Metric | None:
     """The worst of the metrics that rest on at least 30 answers: what a stage of a map shows. All of one rule."""
-    usable = [metric for metric in metrics if metric.usable]
+    usable = [(metric.value, metric) for metric in metrics if metric.value is not None and metric.usable]
     if not usable:
         return None
-    if len({metric.rule for metric in usable}) > 1:
+    if len({metric.rule for _, metric in usable}) > 1:
         raise ValueError("Scores of different rules cannot be ranked together.")
-    better = RULES[usable[0].rule].higher_is_better
-    return min(usable, key=lambda metric: metric.value if better else -metric.value)
+    sign = 1 if RULES[usable[0][1].rule].higher_is_better else -1
+    return min(usable, key=lambda pair: sign * pair[0])[1]
