@@ -1,7 +1,8 @@
 """Write requirements.txt and requirements-dev.txt anew from what is installed in this environment.
 
 The packages under "direct" in each file are the ones we chose; everything they need is pinned below them. To add or
-upgrade one: install it, put its name under "direct", run this script, commit both files.
+upgrade one: install it, put its name under "direct", run this script, commit both files. A line with a condition
+(``; python_full_version < ...``) is for other Pythons than this one, and kept as it is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ def normal(name: str) -> str:
 
 def direct_of(file: Path) -> list[Requirement]:
     lines = file.read_text().partition(NEEDED)[0].splitlines()
-    return [Requirement(line) for line in lines if line.strip() and not line.startswith(("#", "-"))]
+    return [Requirement(line) for line in lines if line.strip() and not line.startswith(("#", "-")) and ";" not in line]
+
+
+def conditional_of(file: Path) -> list[str]:
+    """The lines for other Pythons, kept as they are."""
+    return [line for line in file.read_text().splitlines() if ";" in line and not line.startswith("#")]
 
 
 def closure(roots: list[Requirement], installed: dict[str, Distribution]) -> set[str]:
@@ -53,7 +59,8 @@ def write(
         return f"{found.metadata['Name']}{suffix}=={found.version}"
 
     chosen = {normal(requirement.name): requirement for requirement in direct}
-    lines = [*heading, *(pin(name, chosen[name].extras) for name in sorted(chosen)), "", NEEDED]
+    own = sorted([*(pin(name, chosen[name].extras) for name in chosen), *conditional_of(file)], key=str.lower)
+    lines = [*heading, *own, "", NEEDED]
     lines += [pin(name) for name in sorted(names - set(chosen))]
     file.write_text("\n".join(lines) + "\n")
 

@@ -32,7 +32,10 @@ def secret_key(data_dir: Path) -> str:
     try:
         return path.read_text().strip()
     except OSError as error:
-        raise EmbeddedError(f"The secret key in {path} cannot be read: {error.strerror}.") from error
+        raise EmbeddedError(
+            f"The secret key in {path} cannot be read: {error.strerror}. Run this command as the user who started "
+            "the platform first, or choose another CXM_DATA_DIR."
+        ) from error
 
 
 def role_passwords(home: Home) -> dict[str, str]:
