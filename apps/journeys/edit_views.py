@@ -34,7 +34,7 @@ from apps.journeys.services.edits import (
 )
 from cxm.errors import DomainError, NotFound
 from cxm.ids import parse_uuid
-from cxm.web.forms import domain_errors_into
+from cxm.web.forms import add_domain_errors, domain_errors_into
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other, wants_json
 
@@ -117,7 +117,7 @@ def step_edit(request: HttpRequest, pk: UUID, item: UUID) -> HttpResponse:
     }
     row = Step.objects.filter(pk=item, stage__journey=journey).select_related("stage").first()
     places = StepTouchpoint.objects.filter(step=item).select_related("touchpoint").order_by("position", "id")
-    cards = Card.objects.filter(step=item).order_by("position", "id")
+    cards = Card.objects.filter(step=item).order_by("lane", "position", "id")
     return item_page(
         request,
         journey,
@@ -272,10 +272,13 @@ def item_page(
         if request.method == "POST" and form and save and wants_json(request):
             return done(request, journey, save(loose_values(form)))
         if request.method == "POST" and form and save and form.is_valid():
-            with domain_errors_into(form):
-                return done(request, journey, save(form.cleaned_data))
+            return done(request, journey, save(form.cleaned_data))
     except EditConflict as conflict:
         return conflicting(request, journey, conflict)
+    except DomainError as error:
+        if form is None or not form.is_bound or wants_json(request) or error.status in (403, 404):
+            raise
+        add_domain_errors(form, error)
     if row is None:
         raise NotFound(_("This is not on the map any more."))
     context = {"journey": journey, "row": row, "kind": kind, "form": form, "moves": list(actions), **more}

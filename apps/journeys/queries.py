@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -125,7 +126,7 @@ def history(journey: Journey) -> list[VersionInHistory]:
     keys = {key for row in rows for key in row.touchpoint_ids}
     names = dict(Touchpoint.objects.filter(key__in=keys).values_list("key", "name"))
     found = []
-    for row, older in zip(rows, [*rows[1:], None], strict=True):
+    for row, older in pairwise([*rows, None]):
         changed = changed_touchpoints(older.content, row.content) if older else frozenset()
         found.append(
             VersionInHistory(

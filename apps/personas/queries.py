@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -57,10 +58,7 @@ def version_content(persona: Persona, number: int) -> dict[str, Any]:
 def history(persona: Persona) -> list[tuple[PersonaVersion, list[Difference]]]:
     """Every version with what it changed against the one before, newest first. One query."""
     rows = list(versions(persona))
-    before = [*rows[1:], None]
-    return [
-        (row, differences(older.content, row.content) if older else []) for row, older in zip(rows, before, strict=True)
-    ]
+    return [(row, differences(older.content, row.content) if older else []) for row, older in pairwise([*rows, None])]
 
 
 def unpublished(persona: Persona) -> list[Difference]:

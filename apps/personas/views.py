@@ -22,8 +22,15 @@ from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
 PAGE_SIZE = 24
-WIDE_SECTIONS = ("needs", "goals", "challenges", "frustrations", "motivations", "behaviours")
-SIDE_SECTIONS = ("demographics", "lifestyle", "channels", "evidence")
+WIDE_SECTIONS = {
+    "needs": "heart",
+    "goals": "target",
+    "challenges": "stairs",
+    "frustrations": "mood-sad",
+    "motivations": "bolt",
+    "behaviours": "activity",
+}
+SIDE_SECTIONS = {"demographics": "id-badge-2", "lifestyle": "sun", "channels": "messages", "evidence": "microphone"}
 
 
 @permission_required("personas.view")
@@ -178,9 +185,9 @@ def save_portrait(request: HttpRequest, persona: Persona, form: PersonaForm) -> 
         services.set_portrait(actor=request.actor, persona=persona, file=None)
 
 
-def filled(content: dict[str, Any], sections: tuple[str, ...]) -> list[tuple[Any, list[str]]]:
-    """The sections that say something, with their titles."""
-    return [(SECTIONS[section], content[section]) for section in sections if content.get(section)]
+def filled(content: dict[str, Any], sections: dict[str, str]) -> list[tuple[str, Any, list[str]]]:
+    """The sections that say something: icon, title, items."""
+    return [(icon, SECTIONS[section], content[section]) for section, icon in sections.items() if content.get(section)]
 
 
 def version_asked(request: HttpRequest) -> int:

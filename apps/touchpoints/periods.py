@@ -15,6 +15,8 @@ USUAL_DAYS = 90
 class PeriodForm(forms.Form):
     """The period menu of a page."""
 
+    defaults = ("from", "to")
+    """The page fills these in itself, so they are no filters to clear."""
     all_time = {"period": "all"}
     """What an address carries to say "all time", where the page's own default is a shorter period."""
 
