@@ -18,9 +18,9 @@ from apps.surveys import queries, services
 from apps.surveys.definition import parse_definition
 from apps.surveys.entries import read_entry
 from apps.surveys.filters import ResponseFilter, SurveyFilter
-from apps.surveys.live import live_survey, published_definition, touchpoint_key
+from apps.surveys.live import live_survey, published_definition
 from apps.surveys.models import Response, Survey, SurveyVersion
-from apps.surveys.representation import represent_recorded, represent_stored
+from apps.surveys.representation import represent_outcome, represent_recorded, represent_stored
 from apps.touchpoints.models import Channel, Touchpoint
 from cxm.api.problems import BadBody
 from cxm.api.routers import ApiRouter
@@ -290,11 +290,7 @@ class ResponseViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, Resou
         recorded = services.record_response(
             actor=request.actor, survey_id=live.id, entry=read_entry(self.object_body(), live)
         )
-        if isinstance(recorded.row, Response):
-            row = queries.responses_visible_to(request.actor, "feedback.create").get(pk=recorded.row.pk)
-            body = represent_stored(row)
-        else:
-            body = represent_recorded(recorded, touchpoint_key(recorded.row.touchpoint_id))
+        body = represent_recorded(recorded)
         return Answer(body, status=status.HTTP_201_CREATED, headers=self.location(recorded.row))
 
     def location(self, row: Any) -> dict[str, str]:
@@ -303,14 +299,6 @@ class ResponseViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, Resou
 
     def delete_object(self, row: Response) -> None:
         services.delete_response(actor=self.request.actor, response=row)
-
-
-def represent_outcome(outcome: services.RecordedList) -> dict[str, Any]:
-    """The answer to a list."""
-    return {
-        "accepted": outcome.accepted,
-        "refused": [{"index": index, "errors": errors} for index, errors in outcome.refused],
-    }
 
 
 def register(router: ApiRouter) -> None:

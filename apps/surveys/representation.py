@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from apps.surveys.entries import ResponseRow
+from apps.surveys.live import touchpoint_key
 from apps.surveys.models import Response
-from apps.surveys.services import Recorded
+from apps.surveys.services import Recorded, RecordedList
 from cxm.api.serializers import utc_text
 
 
@@ -50,12 +51,22 @@ def represent_stored(response: Response) -> dict[str, Any]:
     )
 
 
-def represent_recorded(recorded: Recorded, touchpoint: str | None) -> dict[str, Any]:
-    """A new answer, from what is known of it without reading it again."""
-    found = recorded.customer
+def represent_recorded(recorded: Recorded) -> dict[str, Any]:
+    """An answer that was just recorded: a new one from what is known of it, a changed one read again (one query)."""
+    row, found = recorded.row, recorded.customer
+    if isinstance(row, Response):
+        return represent_stored(Response.objects.select_related("customer", "touchpoint").get(pk=row.pk))
     return represent_response(
-        recorded.row, touchpoint=touchpoint, customer_external_id=found.external_id if found else None
+        row, touchpoint=touchpoint_key(row.touchpoint_id), customer_external_id=found.external_id if found else None
     )
+
+
+def represent_outcome(outcome: RecordedList) -> dict[str, Any]:
+    """What became of a list."""
+    return {
+        "accepted": outcome.accepted,
+        "refused": [{"index": index, "errors": errors} for index, errors in outcome.refused],
+    }
 
 
 def _id(value: UUID | None) -> str | None:

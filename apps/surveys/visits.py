@@ -24,10 +24,15 @@ from apps.surveys.services import record_response
 from apps.surveys.store import DELETED, event_payload
 from apps.touchpoints.models import Channel
 from cxm.actor import Actor
+from cxm.api.throttles import Limit
 
 SOURCE: Final = "page"
 OPEN_CHANNELS: Final = frozenset({Channel.WEB, Channel.QR, Channel.SOCIAL, Channel.SMS, Channel.CHAT, Channel.APP})
 """What an open link may say of itself with ``?c=``; web otherwise."""
+
+
+BY_LINK: Final = Limit(rate=2, burst=120)
+"""Posts to one personal link: a person, a phone that resends, fifty taps at once."""
 
 
 class AlreadyAnswered(Exception):

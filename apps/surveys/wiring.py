@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.customers.timeline import register_source
+from apps.surveys.ingest import API_PATTERN, PAGE_PATTERN, answer_api, answer_page
 from apps.surveys.timeline import answer_items, search_surveys, uses_by_surveys
 from apps.touchpoints.registry import register_uses
+from cxm.ingest import register_fast_route
 from cxm.web.navigation import NavItem, register_nav
 from cxm.web.palette import register_command, register_searcher
 
@@ -25,3 +27,5 @@ register_nav(
 )
 register_command(label=_("New survey"), icon="plus", url_name="surveys:create", permission="surveys.edit")
 register_searcher("surveys", permission="surveys.view", search=search_surveys)
+register_fast_route("api/v1/surveys/(id)/responses/", API_PATTERN, answer_api)
+register_fast_route("r/<str:token>/", PAGE_PATTERN, answer_page)

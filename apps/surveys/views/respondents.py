@@ -37,6 +37,7 @@ from apps.surveys.respondent import (
 )
 from apps.surveys.respondent_texts import respondent_texts
 from apps.surveys.visits import (
+    BY_LINK,
     OPEN_CHANNELS,
     AlreadyAnswered,
     Visit,
@@ -50,8 +51,6 @@ from cxm.errors import Conflict, NotFound
 from cxm.scope import tenant
 from cxm.web.views import public_view, respondent_csp
 
-BY_LINK = Limit(rate=2, burst=120)
-"""Posts to one personal link: a person, a phone that resends, fifty taps at once."""
 BY_ADDRESS = Limit(rate=2, burst=120)
 """Posts to open links from one address: a shop's network, a crowd at a poster."""
 

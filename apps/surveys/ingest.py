@@ -1,0 +1,156 @@
+"""Answers on the fast lane (see ``cxm.ingest``): by the API, one or a list, and from the respondent's page.
+
+Proven keys are remembered for a few seconds, so that a revoked key ends within that time in every process.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from http import HTTPStatus
+from typing import Final
+from uuid import UUID
+
+from django.http import QueryDict
+
+from apps.accounts.clients import client_ip
+from apps.organizations.models import Organization
+from apps.organizations.services import authenticate_api_key
+from apps.surveys.entries import read_entry
+from apps.surveys.links import LinkContext, link_keeper, read_respondent_token
+from apps.surveys.live import live_survey
+from apps.surveys.models import Survey
+from apps.surveys.representation import represent_outcome, represent_recorded
+from apps.surveys.respondent import accepted_languages, choose_language
+from apps.surveys.services import record_response, record_responses
+from apps.surveys.visits import BY_LINK, Visit, save_screen
+from cxm.actor import Actor
+from cxm.api.etags import etag_of
+from cxm.api.parsers import parse_json
+from cxm.api.problems import BadBody
+from cxm.api.renderers import render_json
+from cxm.api.throttles import api_limit, throttle
+from cxm.ingest import Environ, FastAnswer, absolute_url
+from cxm.scope import tenant
+
+REMEMBERED: Final = 3.0
+"""Seconds that a proven key, or an organisation, is believed without asking again."""
+_MOST_KEPT: Final = 10_000
+_keys: dict[str, tuple[float, Organization, Actor]] = {}
+_organizations: dict[UUID, tuple[float, Organization]] = {}
+
+API_PATTERN: Final = r"/api/v1/surveys/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/responses/"
+PAGE_PATTERN: Final = r"/r/([A-Za-z0-9_-]{66})/"
+
+
+class _Request:
+    """As much of a request as ``client_ip`` reads."""
+
+    def __init__(self, environ: Environ) -> None:
+        self.META = environ
+        self.headers = {"X-Forwarded-For": environ.get("HTTP_X_FORWARDED_FOR", "")}
+
+
+def answer_api(environ: Environ, body: bytes, match: re.Match[str]) -> FastAnswer | None:
+    """`POST surveys/{id}/responses/` with a good key and good answers."""
+    if "HTTP_IDEMPOTENCY_KEY" in environ or not environ.get("CONTENT_TYPE", "").startswith("application/json"):
+        return None
+    scheme, _space, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    known = _proven(token) if scheme.lower() == "bearer" else None
+    if known is None or not known[1].can("feedback.create"):
+        return None
+    organization, actor = known
+    try:
+        data = parse_json(body)
+    except BadBody:
+        return None
+    with tenant(organization.pk):
+        live = live_survey(UUID(match[1]))
+        entry = None if isinstance(data, list) else read_entry(data, live)
+        verdict = throttle().take(f"{organization.pk}:{actor.id}", api_limit())
+        if not verdict.allowed:
+            return None
+        limits = tuple(verdict.headers.items())
+        if entry is None:
+            outcome = record_responses(actor=actor, survey_id=live.id, entries=data)
+            return FastAnswer(HTTPStatus.OK, render_json(represent_outcome(outcome)), (*_JSON, *limits))
+        recorded = record_response(actor=actor, survey_id=live.id, entry=entry)
+        rendered = render_json(represent_recorded(recorded))
+    location = absolute_url(environ, f"{environ['PATH_INFO']}{recorded.row.id}/")
+    headers = (("ETag", etag_of(rendered)), ("Location", location))
+    return FastAnswer(HTTPStatus.CREATED, rendered, (*_JSON, *headers, *limits))
+
+
+_JSON: Final = (
+    ("Content-Type", "application/json"),
+    ("Cache-Control", "private, no-cache"),
+    ("Vary", "Authorization"),
+)
+
+
+def _proven(token: str) -> tuple[Organization, Actor] | None:
+    """Whom a key speaks for, when it is one that works."""
+    kept = _keys.get(token)
+    if kept and kept[0] > time.monotonic():
+        return kept[1], kept[2]
+    holder = authenticate_api_key(token.strip())
+    if holder is None:
+        return None
+    if len(_keys) >= _MOST_KEPT:
+        _keys.clear()
+    _keys[token] = (time.monotonic() + REMEMBERED, holder.organization, holder.actor)
+    return holder.organization, holder.actor
+
+
+def answer_page(environ: Environ, body: bytes, match: re.Match[str]) -> FastAnswer | None:
+    """`POST /r/<token>/`: the only screen of a survey that is not anonymous, filled in without a mistake."""
+    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    subject, keeper = read_respondent_token(match[1]), link_keeper()
+    if kind != "application/x-www-form-urlencoded" or subject is None or keeper is None:
+        return None
+    organization = _organization(subject.organization_id)
+    if organization is None:
+        return None
+    form = QueryDict(body, encoding="utf-8")
+    with tenant(organization.pk):
+        link = keeper.resolve(subject.row_id)
+        if link is None or link.closed:
+            return None
+        live = live_survey(link.survey_id)
+        definition = live.definition
+        if live.state != Survey.State.LIVE or live.anonymous or definition is None or len(definition.screens) > 1:
+            return None
+        visit = Visit(organization, live, definition, link, None, link.channel, client_ip(_Request(environ)))  # type: ignore[arg-type]
+        if not throttle().take(f"respond:{link.row_id}", BY_LINK).allowed:
+            return None
+        language = _language(environ, form, visit, link)
+        if save_screen(visit, form, number=1, back=False, language=language).errors:
+            return None
+    address = f"{environ['PATH_INFO']}done/?lang={language}"
+    if "application/json" in environ.get("HTTP_ACCEPT", ""):
+        return FastAnswer(
+            HTTPStatus.OK, render_json({"next": address}), (("Content-Type", "application/json"), *_PRIVATE)
+        )
+    return FastAnswer(
+        HTTPStatus.SEE_OTHER, b"", (("Location", address), ("Content-Type", "text/html; charset=utf-8"), *_PRIVATE)
+    )
+
+
+_PRIVATE: Final = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"), ("X-Robots-Tag", "noindex"))
+
+
+def _organization(pk: UUID) -> Organization | None:
+    kept = _organizations.get(pk)
+    if kept and kept[0] > time.monotonic():
+        return kept[1]
+    found = Organization.objects.filter(pk=pk, deleted_at=None).first()
+    if found:
+        if len(_organizations) >= _MOST_KEPT:
+            _organizations.clear()
+        _organizations[pk] = (time.monotonic() + REMEMBERED, found)
+    return found
+
+
+def _language(environ: Environ, form: QueryDict, visit: Visit, link: LinkContext) -> str:
+    accepted = accepted_languages(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    return choose_language(visit.definition, form.get("lang", ""), link.language, *accepted)
