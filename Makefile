@@ -1,7 +1,8 @@
 # `make run` and `make test` need Python 3.11 or newer and make; everything else is brought along.
 
 SHELL := /bin/sh
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 STAMP := .venv/.runtime
 DEV_STAMP := .venv/.development
@@ -19,8 +20,8 @@ setup: $(STAMP) ## make the virtual environment and install what running needs
 setup-dev: $(DEV_STAMP) ## install what testing needs as well
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
-	@echo "Making .venv"
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/of/python3.11" >&2; exit 1; }
+	@echo "Making .venv with $(PYTHON)"
 	@$(PYTHON) -m venv .venv
 
 $(STAMP): requirements.txt | $(BIN)/python

@@ -10,6 +10,7 @@ from apps.dispatch.queries import invitation_items, survey_facts
 from apps.surveys.links import register_link_keeper
 from apps.surveys.models import Survey
 from apps.surveys.registry import register_action, register_facts
+from cxm.queues import Queue, register_queue
 from cxm.web.navigation import NavItem, register_nav
 
 register_link_keeper(InvitationLinks())
@@ -25,6 +26,9 @@ register_action(
     states=[Survey.State.LIVE, Survey.State.CLOSED],
 )
 register_facts(survey_facts)
+register_queue(
+    Queue("invitations", "dispatch_invitation", due="state = 'queued' AND send_at <= now()", since="send_at")
+)
 register_nav(
     NavItem(
         group="settings",

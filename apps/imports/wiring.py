@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from cxm.queues import Queue, register_queue
 from cxm.web.navigation import NavItem, register_nav
 from cxm.web.palette import register_command
 
@@ -27,4 +28,7 @@ register_nav(
         order=90,
     )
 )
+UNCLAIMED = "state = 'queued' OR leased_until < now()"
+register_queue(Queue("imports", "imports_importjob", due=UNCLAIMED, since="coalesce(leased_until, created_at)"))
+register_queue(Queue("exports", "imports_exportjob", due=UNCLAIMED, since="coalesce(leased_until, created_at)"))
 register_command(label=_("Import a file"), icon="file-import", url_name="imports:create", permission="imports.run")
