@@ -112,7 +112,10 @@ class Split:
 
 
 class _DayOf(Func):
-    """Arithmetic on a day that stays a date: date_trunc would make it a time in some zone, and cost far more."""
+    """Arithmetic on a day that stays a date: date_trunc would make it a time in some zone, and cost far more.
+
+    The first of January of the year 1 was a Monday; `extract` would give a numeric, which is slow to reckon with.
+    """
 
     output_field = DateField()
 
@@ -131,8 +134,8 @@ OF_SURVEY = ("survey", "relationship")
 
 PERIODS: dict[Interval, Grouping] = {
     "day": F("day"),
-    "week": _DayOf(F("day"), template="(%(expressions)s - (extract(isodow FROM %(expressions)s)::int - 1))"),
-    "month": _DayOf(F("day"), template="(%(expressions)s - (extract(day FROM %(expressions)s)::int - 1))"),
+    "week": _DayOf(F("day"), template="(%(expressions)s - mod(%(expressions)s - DATE '0001-01-01', 7))"),
+    "month": _DayOf(F("day"), template="(%(expressions)s - (date_part('day', %(expressions)s)::int - 1))"),
 }
 
 
@@ -195,7 +198,7 @@ def count(
     earlier = selection.before() if compare else None
     if earlier:
         windows[BEFORE] = earlier.days
-        window = earlier.window() | selection.window()
+        window = Q(day__gte=earlier.first, day__lte=selection.last)
     else:
         window = selection.window()
     tallies: Tallies = defaultdict(Tally)
