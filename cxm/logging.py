@@ -173,6 +173,7 @@ def logging_settings(level: str, *, for_people: bool) -> dict[str, Any]:
             "django.server": {"level": "WARNING", "handlers": [], "propagate": True},
             "celery": {"level": "WARNING"},
             "celery.app.trace": {"level": "CRITICAL"},  # quotes arguments and messages: cxm.telemetry logs outcomes
+            "celery.beat": {"level": "CRITICAL"},  # writes out its stack whenever the broker is away
             "kombu": {"level": "WARNING"},
         },
     }

@@ -201,6 +201,7 @@ def revive_services(data_dir: Path, needs: set[str]) -> bool:
     with _locked(data_dir, START_LOCK):
         if _keeper_runs(data_dir):
             return False
+        _reap_keepers()
         _start_keeper(data_dir, needs)
     return True
 
@@ -227,7 +228,14 @@ def _end_keeper(data_dir: Path) -> None:
                 os.kill(int((data_dir / KEEPER_LOCK).read_text()), signal.SIGTERM)
                 asked = True
         time.sleep(0.02)
+    _reap_keepers()
+
+
+def _reap_keepers() -> None:
     for keeper in list(_children):
-        with suppress(ChildProcessError):
-            if os.waitpid(keeper, os.WNOHANG)[0]:
-                _children.discard(keeper)
+        try:
+            has_ended = os.waitpid(keeper, os.WNOHANG)[0] != 0
+        except ChildProcessError:
+            has_ended = True
+        if has_ended:
+            _children.discard(keeper)
