@@ -19,7 +19,7 @@ from apps.dispatch.models import Invitation
 from apps.surveys.models import Survey
 from apps.touchpoints.models import Channel
 from cxm.api.routers import ApiRouter
-from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
+from cxm.api.serializers import TenantModelSerializer, TenantSerializer
 from cxm.api.viewsets import ListMixin, ResourceViewSet, uuid_or_404
 
 

@@ -79,7 +79,7 @@ def _named(actor: Actor, wanted: list[str], *, field: str) -> Audience:
     found: dict[str, UUID] = {}
     for email, pk in rows.filter(email__in=[one.lower() for one in wanted if "@" in one]).values_list("email", "pk"):
         found.setdefault(email or "", pk)
-    found.update(rows.filter(external_id__in=wanted).values_list("external_id", "pk"))
+    found.update((name or "", pk) for name, pk in rows.filter(external_id__in=wanted).values_list("external_id", "pk"))
     unknown = [one for one in wanted if one not in found and one.lower() not in found]
     if unknown:
         names = ", ".join(unknown[:_SHOWN])

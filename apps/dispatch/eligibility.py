@@ -146,10 +146,14 @@ def contact_ledgers(customer_ids: Iterable[UUID], *, around: datetime, rules: Ru
 def suppressed_people(people: Iterable[Person]) -> set[UUID]:
     """Those of `people` who must not be mailed, by their address or by who they are (one query)."""
     people = list(people)
-    rows = Suppression.objects.in_force().filter(
-        Q(email__in={person.email.lower() for person in people if person.email})
-        | Q(customer_id__in=[person.id for person in people], email="")
-    ).values_list("email", "customer_id")
+    rows = (
+        Suppression.objects.in_force()
+        .filter(
+            Q(email__in={person.email.lower() for person in people if person.email})
+            | Q(customer_id__in=[person.id for person in people], email="")
+        )
+        .values_list("email", "customer_id")
+    )
     emails, ids = set(), set()
     for email, customer_id in rows:
         if email:

@@ -57,7 +57,9 @@ def _of_rule(rule: str, figures: dict[str, Any], zone: ZoneInfo) -> str:
         return _("%(rule)s: %(allowed)s. Last on %(last)s, possible again from %(from)s.") % {
             "rule": rule_name(rule),
             "allowed": ngettext(
-                "at most %(limit)d survey in %(days)d days", "at most %(limit)d surveys in %(days)d days", figures["limit"]
+                "at most %(limit)d survey in %(days)d days",
+                "at most %(limit)d surveys in %(days)d days",
+                figures["limit"],
             )
             % {"limit": figures["limit"], "days": figures["days"]},
             "last": _day(figures["last_at"], zone),

@@ -87,6 +87,7 @@ class Rules:
 
 DEFAULT_RULES: Final = Rules()
 
+
 def rules_from_settings(settings: Mapping[str, int], *, opt_in_required: bool = False) -> Rules:
     """The rules an organisation's `fatigue` setting stands for; a key that is absent has its default."""
 

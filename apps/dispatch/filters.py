@@ -6,8 +6,8 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.dispatch.models import Invitation
 from apps.dispatch.explaining import RULE_NAMES
+from apps.dispatch.models import Invitation
 
 
 class InvitationFilter(django_filters.FilterSet):
@@ -16,7 +16,9 @@ class InvitationFilter(django_filters.FilterSet):
     state = django_filters.MultipleChoiceFilter(
         choices=Invitation.State.choices, field_name="shown_state", label=_("State")
     )
-    reason = django_filters.MultipleChoiceFilter(method="by_reason", choices=list(RULE_NAMES.items()), label=_("Reason"))
+    reason = django_filters.MultipleChoiceFilter(
+        method="by_reason", choices=list(RULE_NAMES.items()), label=_("Reason")
+    )
     batch = django_filters.UUIDFilter(field_name="batch_id", label=_("Sending"))
     customer = django_filters.UUIDFilter(field_name="customer_id", label=_("Customer"))
 

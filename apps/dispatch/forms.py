@@ -114,7 +114,7 @@ class SendForm(forms.Form):
         typed = [(name, str(self.cleaned_data.get(name))) for name in sorted(self.fields)]
         return hashlib.sha256(repr(typed).encode("utf-8", "replace")).hexdigest()[:32]
 
-    def words(self) -> dict[str, str]:
+    def words(self) -> dict[str, Any]:
         """The organisation's own words, as `invite_customers` takes them."""
         return {name: self.cleaned_data[name] for name in ("subject", "opening", "reply_to")}
 
@@ -136,4 +136,3 @@ class LiftForm(forms.Form):
         max_length=200,
         help_text=gettext_lazy("For example: asked us on the phone. It is kept with the entry."),
     )
-

@@ -23,9 +23,7 @@ def one_field(text: str, field: str, longest: int) -> str:
     """`text` stripped. Raises `DomainError` when it is too long or holds characters that cannot be stored."""
     text = text.strip()
     if len(text) > longest:
-        raise DomainError(
-            _("Use at most %(longest)d characters.") % {"longest": longest}, field=field, code="too_long"
-        )
+        raise DomainError(_("Use at most %(longest)d characters.") % {"longest": longest}, field=field, code="too_long")
     if any(ord(character) < 32 or 0xD800 <= ord(character) <= 0xDFFF for character in text.replace("\n", "")):
         raise DomainError(_("This holds characters that cannot be stored. Type it anew."), field=field)
     return text

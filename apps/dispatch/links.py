@@ -69,9 +69,7 @@ class InvitationLinks:
         """Suppress the invitation's customer, address and all."""
         invitation = Invitation.objects.select_related("customer").get(pk=link.row_id)
         if invitation.customer is not None:
-            suppress(
-                actor=Actor.respondent(ip), customer=invitation.customer, reason=Suppression.Reason.UNSUBSCRIBED
-            )
+            suppress(actor=Actor.respondent(ip), customer=invitation.customer, reason=Suppression.Reason.UNSUBSCRIBED)
 
 
 def masked(address: str) -> str:

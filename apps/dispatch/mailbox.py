@@ -48,7 +48,7 @@ def keep(*, to: str, subject: str, html: str, text: str, headers: dict[str, str]
 
 
 def _kept(message: EmailMessage) -> MailboxMessage:
-    alternatives = message.alternatives if isinstance(message, EmailMultiAlternatives) else []
+    alternatives: Sequence[Any] = message.alternatives if isinstance(message, EmailMultiAlternatives) else []
     html = next((str(part.content) for part in alternatives if part.mimetype == "text/html"), "")
     body = str(message.body)
     if message.content_subtype == "html":

@@ -18,7 +18,6 @@ from apps.dispatch.scanners import HEADLESS, PROGRAM, TOO_MANY_SCORES, TOO_SOON
 from apps.surveys.models import Survey
 from cxm.actor import Actor
 from cxm.db.platform import platform_rows
-from cxm.scope import current_tenant_id
 
 DELIVERED_STATES = (Invitation.State.SENT, Invitation.State.COMPLETED)
 

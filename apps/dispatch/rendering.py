@@ -218,7 +218,12 @@ def message_bytes(
     lines += [f'Content-Type: multipart/alternative; boundary="{boundary}"', "", ""]
     head = "\r\n".join(lines).encode("ascii")
     return b"".join(
-        (head, _part("plain", rendered.text, boundary), _part("html", rendered.html, boundary), f"--{boundary}--\r\n".encode())
+        (
+            head,
+            _part("plain", rendered.text, boundary),
+            _part("html", rendered.html, boundary),
+            f"--{boundary}--\r\n".encode(),
+        )
     )
 
 

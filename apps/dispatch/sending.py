@@ -64,7 +64,9 @@ class Run:
 
 
 def send_due_invitations(*, most: int = 2 * CLAIM, longest: timedelta = timedelta(seconds=60)) -> Run:
-    """Send what is due in the organisation in force; stop after `most` mails or `longest`, so that others get their turn.
+    """Send what is due in the organisation in force.
+
+    It stops after `most` mails or after `longest`, so that others get their turn.
 
     Must not be called inside a transaction: each mail is committed by itself.
     """
@@ -217,9 +219,7 @@ class SendingDesk:
         return self._compiled[key]
 
 
-def compiled_mail(
-    *, organization: Organization, survey: Survey, batch: InvitationBatch, language: str
-) -> CompiledMail:
+def compiled_mail(*, organization: Organization, survey: Survey, batch: InvitationBatch, language: str) -> CompiledMail:
     """The mail of a batch in one language, from the published definition. Raises where there is none."""
     definition = published_definition(survey.pk, survey.current_version or 0)
     headline = definition.headline
@@ -290,7 +290,7 @@ class _Facts:
 
 
 def _facts(invitation: Invitation, lease: datetime) -> _Facts | None:
-    """The facts of a row that is still ours to send; None when it was cancelled, blocked or leased to another (1 query)."""
+    """The facts of a row that is still ours to send, in one query; None for one cancelled, blocked or taken over."""
     suppressed = Suppression.objects.in_force().filter(
         Q(email=OuterRef("customer__email")) | Q(email="", customer=OuterRef("customer_id"))
     )
@@ -306,9 +306,7 @@ def _facts(invitation: Invitation, lease: datetime) -> _Facts | None:
     row: tuple[Any, ...] | None = (
         Invitation.objects.filter(pk=invitation.pk, state=Invitation.State.QUEUED, leased_until=lease)
         .annotate(is_suppressed=Exists(suppressed), consent=Subquery(consent))
-        .values_list(
-            "customer__email", "customer__name", "customer_id", "survey__state", "is_suppressed", "consent"
-        )
+        .values_list("customer__email", "customer__name", "customer_id", "survey__state", "is_suppressed", "consent")
         .first()
     )
     if row is None:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from django.conf import settings
-from django.core.mail import get_connection
+from django.core.mail.backends.smtp import EmailBackend
 
 from apps.dispatch import mailbox
 from apps.dispatch.rendering import Rendered, ascii_address, message_bytes
@@ -60,7 +60,11 @@ class Transport(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close what is open."""
+        self.close()
+
+    def close(self) -> None:
+        """End what is open; nothing is, unless a transport says otherwise."""
+        return
 
     @abstractmethod
     def send(
@@ -94,9 +98,7 @@ class MailboxTransport(Transport):
         everything = {"From": sender, "Message-ID": message_id, **headers}
         if reply_to:
             everything["Reply-To"] = reply_to
-        mailbox.keep(
-            to=recipient, subject=rendered.subject, html=rendered.html, text=rendered.text, headers=everything
-        )
+        mailbox.keep(to=recipient, subject=rendered.subject, html=rendered.html, text=rendered.text, headers=everything)
 
 
 class SmtpTransport(Transport):
@@ -105,9 +107,7 @@ class SmtpTransport(Transport):
     def __init__(self) -> None:
         self._connection: smtplib.SMTP | None = None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(smtplib.SMTPException, OSError):
@@ -145,14 +145,17 @@ class SmtpTransport(Transport):
             raise ServerUnavailable(type(broken).__name__) from None
 
     def _open(self) -> smtplib.SMTP:
-        if self._connection is None:
-            backend = get_connection("django.core.mail.backends.smtp.EmailBackend")
-            try:
-                backend.open()
-            except (smtplib.SMTPException, OSError) as broken:
-                raise ServerUnavailable(type(broken).__name__) from None
-            self._connection = backend.connection
-        return self._connection
+        if self._connection is not None:
+            return self._connection
+        backend = EmailBackend()
+        try:
+            backend.open()
+        except (smtplib.SMTPException, OSError) as broken:
+            raise ServerUnavailable(type(broken).__name__) from None
+        if backend.connection is None:
+            raise ServerUnavailable("no_connection")
+        self._connection = backend.connection
+        return backend.connection
 
 
 def open_transport() -> Transport:

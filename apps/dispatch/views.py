@@ -37,7 +37,7 @@ from cxm.errors import DomainError, NotAllowed
 from cxm.scope import tenant
 from cxm.web.forms import add_domain_errors, domain_errors_into
 from cxm.web.urls import org_url
-from cxm.web.views import public_view, render_page, permission_required, see_other, signed_in_view
+from cxm.web.views import permission_required, public_view, render_page, see_other, signed_in_view
 
 PAGE_SIZE = 50
 
@@ -46,6 +46,7 @@ MAIL_POLICY = (
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 """A mail is somebody's words in our frame: no script, no form, nothing loaded; its links open beside."""
+
 
 @permission_required("surveys.send")
 def send(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -355,4 +356,6 @@ def stop_notices(request: HttpRequest, token: str) -> HttpResponse:
                 email=person.email,
                 reason=Suppression.Reason.UNSUBSCRIBED,
             )
-    return _private(render_page(request, "dispatch/stop_notices.html", {"stopped": stopped, "address": masked(person.email)}))
+    return _private(
+        render_page(request, "dispatch/stop_notices.html", {"stopped": stopped, "address": masked(person.email)})
+    )

@@ -75,9 +75,7 @@ class IdeaForm(forms.Form):
 class CommentForm(forms.Form):
     """Say something about an idea."""
 
-    body = forms.CharField(
-        label=_("Your comment"), max_length=LONGEST_TEXT, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    body = forms.CharField(label=_("Your comment"), max_length=LONGEST_TEXT, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class StatusForm(forms.Form):
@@ -94,15 +92,11 @@ class StatusForm(forms.Form):
         help_text=_("Everybody reads it. The author gets it by mail."),
     )
 
-    def __init__(self, *args: Any, idea: Idea, **kwargs: Any) -> None:
-        super().__init__(
-            *args, initial={"status": idea.status, "official_answer": idea.official_answer}, **kwargs
-        )
+    def __init__(self, data: Any = None, *, idea: Idea) -> None:
+        super().__init__(data, initial={"status": idea.status, "official_answer": idea.official_answer})
 
 
 class MergeForm(forms.Form):
     """Choose the idea that remains, by its number."""
 
-    into = forms.IntegerField(
-        label=_("Number of the idea that remains"), min_value=1, max_value=2_000_000_000
-    )
+    into = forms.IntegerField(label=_("Number of the idea that remains"), min_value=1, max_value=2_000_000_000)

@@ -13,7 +13,6 @@ from apps.dispatch.notices import send_notice
 from apps.ideas.models import Idea
 from apps.organizations.models import Organization
 from apps.outbox.registry import handles
-from cxm.ids import parse_uuid
 from cxm.scope import current_tenant_id
 from cxm.web.urls import org_url
 
@@ -24,7 +23,7 @@ def tell_author(payload: dict[str, Any]) -> None:
 
     Nobody is written to about an idea without a name: nobody knows whose it is.
     """
-    idea = Idea.objects.select_related("author", "merged_into").filter(pk=parse_uuid(payload["idea"])).first()
+    idea = Idea.objects.select_related("author", "merged_into").filter(pk=payload["idea"]).first()
     if idea is None or idea.author is None:
         return
     with translation.override(idea.author.language):

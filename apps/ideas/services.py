@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, BinaryIO, Final
 from uuid import UUID
 
@@ -45,9 +46,11 @@ def submit_idea(
     actor.require("ideas.submit")
     if anonymous and not Organization.objects.get(pk=current_tenant_id()).anonymous_ideas_allowed:
         raise DomainError(
-            _("Your organisation asks for a name on ideas. Submit it with yours."), field="anonymous", code="not_allowed"
+            _("Your organisation asks for a name on ideas. Submit it with yours."),
+            field="anonymous",
+            code="not_allowed",
         )
-    values = _cleaned(title=title, body=body)
+    values = _cleaned({"title": title, "body": body})
     idea = Idea.objects.create(
         number=_next_number(),
         **values,
@@ -80,7 +83,7 @@ def change_idea(
     idea = _locked(idea)
     _require_own(actor, idea)
     texts = {name: value for name, value in (("title", title), ("body", body)) if value is not Unset}
-    values: dict[str, Any] = _cleaned(**texts)
+    values: dict[str, Any] = _cleaned(texts)
     values |= {name: value for name, value in (("touchpoint", touchpoint), ("persona", persona)) if value is not Unset}
     if picture is not Unset:
         values["picture"] = store_picture(picture) if picture else ""
@@ -126,7 +129,7 @@ def vote_for_idea(*, actor: Actor, idea: Idea, vote: bool = True) -> int:
 def comment_on_idea(*, actor: Actor, idea: Idea, body: str) -> IdeaComment:
     """Say something about an idea. Raises `DomainErrors` naming `body`. Emits `ideas.comment_added`."""
     actor.require("ideas.comment")
-    values = _cleaned(required=("body",), body=body)
+    values = _cleaned({"body": body}, required=("body",))
     comment = IdeaComment.objects.create(idea=idea, author_id=actor.user_id, **values)
     record(actor=actor, action="ideas.commented", target=idea)
     emit("ideas.comment_added", {"idea": str(idea.pk), "comment": str(comment.pk)})
@@ -148,7 +151,7 @@ def set_idea_status(*, actor: Actor, idea: Idea, status: str, official_answer: s
     _require_open(idea)
     values: dict[str, Any] = {"status": status}
     if official_answer is not None:
-        values |= _cleaned(official_answer=official_answer)
+        values |= _cleaned({"official_answer": official_answer})
     changed = [name for name, value in values.items() if getattr(idea, name) != value]
     if changed:
         for name in changed:
@@ -223,7 +226,7 @@ def _next_number() -> int:
     return (last or 0) + 1
 
 
-def _cleaned(*, required: tuple[str, ...] = ("title",), **texts: str) -> dict[str, str]:
+def _cleaned(texts: Mapping[str, str], *, required: tuple[str, ...] = ("title",)) -> dict[str, str]:
     """The texts stripped. Raises `DomainErrors` for each that is empty, too long or cannot be stored."""
     errors: list[FieldError] = []
     clean: dict[str, str] = {}

@@ -34,7 +34,7 @@ def test_answer_completes_its_invitation_and_the_rate_counts_it(nordwind: Compan
     survey = a_survey(relationship=True)
     first, _second = an_invitation(survey), an_invitation(survey)
     send_due_invitations()
-    assert response_counts() .delivered == 2
+    assert response_counts().delivered == 2
     an_answer(survey, 9, invitation_id=first.pk, customer_id=first.customer_id)
     heard()
     first.refresh_from_db()

@@ -136,7 +136,11 @@ def test_decision_keeps_the_figures_it_was_made_by() -> None:
 def test_settings_change_the_caps_and_absent_ones_keep_their_default() -> None:
     rules = rules_from_settings({"global_days": 7, "relationship_limit": 2}, opt_in_required=True)
     assert rules == Rules(
-        everything=Cap(1, 7), relationship=Cap(2, 90), transactional=Cap(1, 14), new_customer_days=3, opt_in_required=True
+        everything=Cap(1, 7),
+        relationship=Cap(2, 90),
+        transactional=Cap(1, 14),
+        new_customer_days=3,
+        opt_in_required=True,
     )
     assert rules_from_settings({}) == Rules()
 

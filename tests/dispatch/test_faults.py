@@ -64,9 +64,7 @@ def start_worker(company: Company) -> subprocess.Popen[bytes]:
         "DATABASE_URL": url,
         "EMAIL_URL": f"smtp://127.0.0.1:{django_settings.EMAIL_PORT}",
     }
-    return subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(company.organization.pk)], cwd=ROOT, env=environment
-    )
+    return subprocess.Popen([sys.executable, "-c", WORKER, str(company.organization.pk)], cwd=ROOT, env=environment)
 
 
 def test_worker_killed_after_the_server_took_a_mail_repeats_only_that_one(company: Company, smtp: Sink) -> None:

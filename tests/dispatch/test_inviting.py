@@ -146,9 +146,7 @@ def test_unknown_customer_refuses_the_whole_call_and_is_named_by_position(
     with other.scope():
         foreign = other.customer()
     with pytest.raises(DomainErrors) as refused:
-        invite_customers(
-            actor=nordwind.actor, survey=survey, customer_ids=[known.pk, known.pk, foreign.pk, uuid4()]
-        )
+        invite_customers(actor=nordwind.actor, survey=survey, customer_ids=[known.pk, known.pk, foreign.pk, uuid4()])
     assert [error["field"] for error in refused.value.errors] == ["customers.2", "customers.3"]
     assert {error["code"] for error in refused.value.errors} == {"not_found"}
     assert not Invitation.objects.exists()
@@ -235,7 +233,9 @@ def test_deciding_costs_the_same_queries_for_one_and_for_many(
     def queries(number: int) -> int:
         survey = nordwind.survey()
         people = [nordwind.customer() for _ in range(number)]
-        with CaptureQueriesContext(connection, ) as captured:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
             invite(nordwind, survey, people)
         return len(captured)
 

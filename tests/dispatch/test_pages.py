@@ -209,9 +209,7 @@ class TestSending:
 
 @pytest.mark.usefixtures("inside")
 class TestSuppressionList:
-    def test_address_is_added_found_and_removed_with_a_reason(
-        self, organization: Organization, admin: Client
-    ) -> None:
+    def test_address_is_added_found_and_removed_with_a_reason(self, organization: Organization, admin: Client) -> None:
         path = page(organization, "settings/suppressions/")
         assert admin.post(path, {"email": " Lena@Example.com ", "note": "called us"}).status_code == 302
         entry = Suppression.objects.get()

@@ -65,7 +65,9 @@ def test_text_part_has_question_one_answer_link_and_stop_link() -> None:
     assert text.startswith("Hello Lena,")
 
 
-@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("de", "ltr"), ("ar", "rtl"), ("he", "rtl"), ("pt-BR", "ltr")])
+@pytest.mark.parametrize(
+    ("language", "direction"), [("en", "ltr"), ("de", "ltr"), ("ar", "rtl"), ("he", "rtl"), ("pt-BR", "ltr")]
+)
 def test_language_and_direction_are_announced(language: str, direction: str) -> None:
     html = compiled(language=language).render(Recipient(LINK)).html
     assert f'<html lang="{language}" dir="{direction}"' in html
@@ -85,7 +87,15 @@ def test_footer_prints_how_often_only_when_there_is_a_cap() -> None:
 
 
 evil = st.text(max_size=60) | st.sampled_from(
-    ["<script>alert(1)</script>", "a\r\nBcc: x@evil.example", '"><img src=x onerror=y>', "{{ link }}", "{% now 'Y' %}", "\ud800", "\x00"]
+    [
+        "<script>alert(1)</script>",
+        "a\r\nBcc: x@evil.example",
+        '"><img src=x onerror=y>',
+        "{{ link }}",
+        "{% now 'Y' %}",
+        "\ud800",
+        "\x00",
+    ]
 )
 
 

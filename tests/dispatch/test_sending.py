@@ -26,9 +26,7 @@ from .smtp_sink import Sink
 def queue(company: Company, number: int = 1, **wishes: Any) -> list[Invitation]:
     survey = wishes.pop("survey", None) or company.survey()
     customers = wishes.pop("customers", None) or [company.customer() for _ in range(number)]
-    invite_customers(
-        actor=company.actor, survey=survey, customer_ids=[customer.pk for customer in customers], **wishes
-    )
+    invite_customers(actor=company.actor, survey=survey, customer_ids=[customer.pk for customer in customers], **wishes)
     return list(Invitation.objects.filter(survey=survey).order_by("pk"))
 
 

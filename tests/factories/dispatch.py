@@ -34,9 +34,7 @@ def an_invitation(survey: Survey | None = None, customer: Customer | None = None
     """A queued invitation."""
     survey = survey or a_survey(relationship=True)
     customer = customer or a_customer_to_ask()
-    counts = services.invite_customers(
-        actor=Actor.system("test"), survey=survey, customer_ids=[customer.pk], **wishes
-    )
+    counts = services.invite_customers(actor=Actor.system("test"), survey=survey, customer_ids=[customer.pk], **wishes)
     return Invitation.objects.get(batch_id=counts.batch_id)
 
 

@@ -17,9 +17,7 @@ _numbers = count(1)
 @factory(Idea)
 def an_idea(title: str = "", *, actor: Actor | None = None, **values: Any) -> Idea:
     """An idea; of nobody unless an actor is given."""
-    return services.submit_idea(
-        actor=actor or Actor.system("test"), title=title or f"Idea {next(_numbers)}", **values
-    )
+    return services.submit_idea(actor=actor or Actor.system("test"), title=title or f"Idea {next(_numbers)}", **values)
 
 
 @factory(IdeaVote)

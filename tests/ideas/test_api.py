@@ -95,9 +95,7 @@ def test_vote_comment_status_and_merge(client: Any) -> None:
         ("{id}/vote/", {"vote": "perhaps"}, "vote"),
     ],
 )
-def test_wrong_body_is_a_problem_that_names_the_field(
-    client: Any, tail: str, body: dict[str, Any], field: str
-) -> None:
+def test_wrong_body_is_a_problem_that_names_the_field(client: Any, tail: str, body: dict[str, Any], field: str) -> None:
     answer = client.post(PATH + tail.format(id=an_idea().pk), body, format="json")
     assert answer.status_code == 400
     assert field in [error["field"] for error in answer.json()["errors"]]

@@ -130,9 +130,7 @@ def test_own_idea_is_edited_and_removed_by_its_author_only(organization: Organiz
     assert not Idea.objects.exists()
 
 
-def test_list_is_filtered_sorted_and_leaves_merged_ideas_out(
-    organization: Organization, browser_as: BrowserAs
-) -> None:
+def test_list_is_filtered_sorted_and_leaves_merged_ideas_out(organization: Organization, browser_as: BrowserAs) -> None:
     from apps.ideas.services import merge_idea
     from cxm.actor import Actor
 

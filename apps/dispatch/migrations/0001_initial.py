@@ -9,134 +9,324 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_initial'),
-        ('organizations', '0002_membership_walls'),
-        ('surveys', '0001_initial'),
-        ('touchpoints', '0001_initial'),
+        ("customers", "0001_initial"),
+        ("organizations", "0002_membership_walls"),
+        ("surveys", "0001_initial"),
+        ("touchpoints", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='InvitationBatch',
+            name="InvitationBatch",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('channel', models.CharField(choices=[('web', 'Web'), ('app', 'App'), ('email', 'E-mail'), ('phone', 'Phone'), ('sms', 'SMS'), ('chat', 'Chat'), ('social', 'Social media'), ('in_person', 'In person'), ('mail', 'Letter'), ('kiosk', 'Kiosk'), ('qr', 'QR code'), ('widget', 'Widget'), ('api', 'API'), ('other', 'Other')], default='email', max_length=10)),
-                ('subject', models.CharField(blank=True, max_length=200)),
-                ('opening', models.TextField(blank=True)),
-                ('reply_to', models.EmailField(blank=True, max_length=254)),
-                ('send_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ignore_new_customer_wait', models.BooleanField(default=False)),
-                ('eligible', models.PositiveIntegerField(default=0)),
-                ('blocked', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('survey', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='surveys.survey')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("web", "Web"),
+                            ("app", "App"),
+                            ("email", "E-mail"),
+                            ("phone", "Phone"),
+                            ("sms", "SMS"),
+                            ("chat", "Chat"),
+                            ("social", "Social media"),
+                            ("in_person", "In person"),
+                            ("mail", "Letter"),
+                            ("kiosk", "Kiosk"),
+                            ("qr", "QR code"),
+                            ("widget", "Widget"),
+                            ("api", "API"),
+                            ("other", "Other"),
+                        ],
+                        default="email",
+                        max_length=10,
+                    ),
+                ),
+                ("subject", models.CharField(blank=True, max_length=200)),
+                ("opening", models.TextField(blank=True)),
+                ("reply_to", models.EmailField(blank=True, max_length=254)),
+                ("send_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ignore_new_customer_wait", models.BooleanField(default=False)),
+                ("eligible", models.PositiveIntegerField(default=0)),
+                ("blocked", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "survey",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="surveys.survey"
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('channel', models.CharField(choices=[('web', 'Web'), ('app', 'App'), ('email', 'E-mail'), ('phone', 'Phone'), ('sms', 'SMS'), ('chat', 'Chat'), ('social', 'Social media'), ('in_person', 'In person'), ('mail', 'Letter'), ('kiosk', 'Kiosk'), ('qr', 'QR code'), ('widget', 'Widget'), ('api', 'API'), ('other', 'Other')], default='email', max_length=10)),
-                ('language', models.CharField(blank=True, max_length=10)),
-                ('kind', models.CharField(max_length=13)),
-                ('state', models.CharField(choices=[('queued', 'Waiting to be sent'), ('sent', 'Sent'), ('bounced', 'Bounced'), ('completed', 'Answered'), ('failed', 'Could not be sent'), ('blocked', 'Not asked'), ('cancelled', 'Cancelled')], default='queued', max_length=9)),
-                ('reason', models.CharField(blank=True, max_length=40)),
-                ('decision', models.JSONField(default=dict)),
-                ('probability', models.FloatField(default=1.0)),
-                ('send_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('leased_until', models.DateTimeField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('completed_at', models.DateTimeField(null=True)),
-                ('customer', cxm.fields.TenantForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='customers.customer')),
-                ('survey', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='surveys.survey')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
-                ('touchpoint', cxm.fields.TenantForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='touchpoints.touchpoint')),
-                ('batch', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='dispatch.invitationbatch')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("web", "Web"),
+                            ("app", "App"),
+                            ("email", "E-mail"),
+                            ("phone", "Phone"),
+                            ("sms", "SMS"),
+                            ("chat", "Chat"),
+                            ("social", "Social media"),
+                            ("in_person", "In person"),
+                            ("mail", "Letter"),
+                            ("kiosk", "Kiosk"),
+                            ("qr", "QR code"),
+                            ("widget", "Widget"),
+                            ("api", "API"),
+                            ("other", "Other"),
+                        ],
+                        default="email",
+                        max_length=10,
+                    ),
+                ),
+                ("language", models.CharField(blank=True, max_length=10)),
+                ("kind", models.CharField(max_length=13)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Waiting to be sent"),
+                            ("sent", "Sent"),
+                            ("bounced", "Bounced"),
+                            ("completed", "Answered"),
+                            ("failed", "Could not be sent"),
+                            ("blocked", "Not asked"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=9,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=40)),
+                ("decision", models.JSONField(default=dict)),
+                ("probability", models.FloatField(default=1.0)),
+                ("send_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("completed_at", models.DateTimeField(null=True)),
+                (
+                    "customer",
+                    cxm.fields.TenantForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "survey",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="surveys.survey"
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
+                (
+                    "touchpoint",
+                    cxm.fields.TenantForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="touchpoints.touchpoint",
+                    ),
+                ),
+                (
+                    "batch",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="invitations",
+                        to="dispatch.invitationbatch",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LinkEvent',
+            name="LinkEvent",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('get', 'Opened'), ('head', 'Probed'), ('prefill', 'Opened with a score chosen')], max_length=8)),
-                ('score', models.SmallIntegerField(null=True)),
-                ('agent', models.CharField(choices=[('browser', 'Browser'), ('headless', 'Automated browser'), ('program', 'Program'), ('unknown', 'Unknown')], default='unknown', max_length=8)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('invitation', cxm.fields.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='link_events', to='dispatch.invitation')),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("get", "Opened"), ("head", "Probed"), ("prefill", "Opened with a score chosen")],
+                        max_length=8,
+                    ),
+                ),
+                ("score", models.SmallIntegerField(null=True)),
+                (
+                    "agent",
+                    models.CharField(
+                        choices=[
+                            ("browser", "Browser"),
+                            ("headless", "Automated browser"),
+                            ("program", "Program"),
+                            ("unknown", "Unknown"),
+                        ],
+                        default="unknown",
+                        max_length=8,
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "invitation",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="link_events",
+                        to="dispatch.invitation",
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MailboxMessage',
+            name="MailboxMessage",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('to', models.TextField()),
-                ('subject', models.CharField(max_length=400)),
-                ('html', models.TextField(blank=True)),
-                ('text', models.TextField(blank=True)),
-                ('headers', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('organization', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("to", models.TextField()),
+                ("subject", models.CharField(max_length=400)),
+                ("html", models.TextField(blank=True)),
+                ("text", models.TextField(blank=True)),
+                ("headers", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Suppression',
+            name="Suppression",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(blank=True, max_length=254)),
-                ('reason', models.CharField(choices=[('unsubscribed', 'Unsubscribed'), ('bounce', 'Bounced'), ('complaint', 'Complained'), ('opt_out_word', 'Answered with an opt-out word'), ('manual', 'Added by hand')], max_length=12)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('lifted_at', models.DateTimeField(null=True)),
-                ('lifted_because', models.CharField(blank=True, max_length=200)),
-                ('customer', cxm.fields.TenantForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='customers.customer')),
-                ('lifted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("email", models.EmailField(blank=True, max_length=254)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("unsubscribed", "Unsubscribed"),
+                            ("bounce", "Bounced"),
+                            ("complaint", "Complained"),
+                            ("opt_out_word", "Answered with an opt-out word"),
+                            ("manual", "Added by hand"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("lifted_at", models.DateTimeField(null=True)),
+                ("lifted_because", models.CharField(blank=True, max_length=200)),
+                (
+                    "customer",
+                    cxm.fields.TenantForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "lifted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='invitationbatch',
-            index=models.Index(fields=['tenant', 'survey', '-created_at'], name='invitation_batch_recent'),
+            model_name="invitationbatch",
+            index=models.Index(fields=["tenant", "survey", "-created_at"], name="invitation_batch_recent"),
         ),
         migrations.AddIndex(
-            model_name='invitation',
-            index=models.Index(condition=models.Q(('state', 'queued')), fields=['tenant', 'send_at'], name='invitation_due'),
+            model_name="invitation",
+            index=models.Index(
+                condition=models.Q(("state", "queued")), fields=["tenant", "send_at"], name="invitation_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='invitation',
-            index=models.Index(fields=['tenant', 'survey', '-created_at', '-id'], name='invitation_survey'),
+            model_name="invitation",
+            index=models.Index(fields=["tenant", "survey", "-created_at", "-id"], name="invitation_survey"),
         ),
         migrations.AddIndex(
-            model_name='invitation',
-            index=models.Index(fields=['tenant', 'customer', '-send_at'], name='invitation_ledger'),
+            model_name="invitation",
+            index=models.Index(fields=["tenant", "customer", "-send_at"], name="invitation_ledger"),
         ),
         migrations.AddIndex(
-            model_name='linkevent',
-            index=models.Index(fields=['tenant', 'invitation', 'at'], name='link_event_invitation'),
+            model_name="linkevent",
+            index=models.Index(fields=["tenant", "invitation", "at"], name="link_event_invitation"),
         ),
         migrations.AddIndex(
-            model_name='mailboxmessage',
-            index=models.Index(fields=['organization', '-created_at', '-id'], name='mailbox_recent'),
+            model_name="mailboxmessage",
+            index=models.Index(fields=["organization", "-created_at", "-id"], name="mailbox_recent"),
         ),
         migrations.AddIndex(
-            model_name='suppression',
-            index=models.Index(fields=['tenant', '-at', '-id'], name='suppression_recent'),
+            model_name="suppression",
+            index=models.Index(fields=["tenant", "-at", "-id"], name="suppression_recent"),
         ),
         migrations.AddConstraint(
-            model_name='suppression',
-            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('email', ''), _negated=True), ('lifted_at', None)), fields=('tenant', 'email'), name='suppression_email'),
+            model_name="suppression",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(models.Q(("email", ""), _negated=True), ("lifted_at", None)),
+                fields=("tenant", "email"),
+                name="suppression_email",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='suppression',
-            constraint=models.UniqueConstraint(condition=models.Q(('email', ''), ('lifted_at', None)), fields=('tenant', 'customer'), name='suppression_customer'),
+            model_name="suppression",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("email", ""), ("lifted_at", None)),
+                fields=("tenant", "customer"),
+                name="suppression_customer",
+            ),
         ),
     ]

@@ -26,7 +26,8 @@ class Command(BaseCommand):
             raise CommandError("EMAIL_URL is set: mail goes to your mail server, nothing is kept here.")
         rows = MailboxMessage.objects.filter(organization=None).order_by("-created_at", "-id")
         if options["id"]:
-            mail = rows.filter(pk=parse_uuid(options["id"])).first()
+            pk = parse_uuid(options["id"])
+            mail = rows.filter(pk=pk).first() if pk else None
             if mail is None:
                 raise CommandError("There is no such mail. Run the command without an id for the list.")
             self.stdout.write(f"To: {mail.to}\nSubject: {mail.subject}\n\n{mail.text or mail.html}")
