@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 
 from apps.dashboards.answers import answered_questions
 from apps.dashboards.forms import FeedbackFilterForm, ScoreFilterForm, with_usual_period
+from apps.dashboards.lines import lines
 from apps.dashboards.overview import METRICS, Links, overview, usual_interval
 from apps.dashboards.tables import MOST_ROWS, feedback_rows, score_rows
 from apps.metrics.counting import INTERVALS, Interval, SurveyFacts, all_surveys
@@ -76,6 +77,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "page_title": gettext("Dashboard"),
         "form": form,
         "overview": found,
+        "lines": lines(organization, found.comments.rows),
         "note": _note(found.n, organization.timezone),
         "intervals": [("day", gettext("Day")), ("week", gettext("Week")), ("month", gettext("Month"))],
         "metrics": [("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES")],
@@ -99,14 +101,16 @@ def export_scores(request: HttpRequest) -> StreamingHttpResponse:
 def feedback_list(request: HttpRequest) -> HttpResponse:
     """Answers, newest first, with every filter that a number of the product can have."""
     actor, organization = _who(request)
-    found = feedback(read_feedback_filter(request.GET, actor=actor, organization=organization))
     surveys = all_surveys()
+    found = feedback(read_feedback_filter(request.GET, actor=actor, organization=organization), among=surveys)
     touchpoints = list(Touchpoint.objects.order_by("name", "id"))
     form = FeedbackFilterForm(request.GET, languages=languages_used(), **_choices(request, surveys, touchpoints))
+    page = _page(request, found.rows)
     context = {
         "page_title": gettext("Feedback"),
         "form": form,
-        "page": _page(request, found.rows),
+        "page": page,
+        "lines": lines(organization, page.rows),
         "hidden_surveys": found.hidden_surveys,
         "note": organization.timezone,
         "filtered": any(request.GET.get(name) for name in form.fields),

@@ -99,12 +99,13 @@ def read_feedback_filter(params: QueryDict, *, actor: Actor, organization: Organ
     return found
 
 
-def feedback(wanted: FeedbackFilter) -> Feedback:
-    """The answers that fit, newest first. One query for the surveys; the rows cost nothing until they are read.
+def feedback(wanted: FeedbackFilter, *, among: Sequence[SurveyFacts] | None = None) -> Feedback:
+    """The answers that fit, newest first. The rows cost nothing until they are read.
 
-    One more query for each anonymous survey that is asked for by name and nothing else.
+    One query for the surveys unless all of them are given in `among`, and one for an anonymous survey that is asked
+    for by name and nothing else.
     """
-    surveys = surveys_for(wanted.selection)
+    surveys = surveys_for(wanted.selection, among=among)
     shown, hidden = [], []
     for survey in surveys:
         if not survey.anonymous or _may_be_listed(wanted, survey):

@@ -95,7 +95,8 @@ def cx_avatar(name: str, size: str = "") -> SafeString:
 def cx_logo() -> SafeString:
     """The product's own mark."""
     return format_html(
-        '<svg class="cx-logo" viewBox="0 0 28 28" aria-hidden="true"><rect class="cx-logo-bg" width="28" height="28" rx="7"/>'
+        '<svg class="cx-logo" viewBox="0 0 28 28" aria-hidden="true">'
+        '<rect class="cx-logo-bg" width="28" height="28" rx="7"/>'
         '<path class="cx-logo-fg" d="M7 18c3.5 0 3.5-8 7-8s3.5 8 7 8"/></svg>{}',
         "",
     )
@@ -123,9 +124,7 @@ def cx_time(value: datetime | date | None, form: str = "relative") -> SafeString
     local = timezone.localtime(value)
     exact = f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname() or ''}".strip()
     words = exact if form == "exact" else _relative(local, timezone.localtime())
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="seconds"), exact, words
-    )
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="seconds"), exact, words)
 
 
 def _relative(moment: datetime, now: datetime) -> str:
@@ -333,10 +332,17 @@ def cx_filter_bar(context: template.Context, filterset: Any, note: str = "") -> 
         "chips": [chip for bound in form if bound.name not in hidden and (chip := _filter_chip(context, bound))],
         "fields": [bound for bound in form if bound.name not in hidden],
         "kept": kept,
+        "filled": [(name, value) for name in form.fields if name not in hidden for value in _values(form, name)],
         "note": note,
         "any": form.is_bound and any(form.data.get(name) for name in form.fields if name not in own),
         "clear_url": cx_query(context, **dict.fromkeys(form.fields)),
     }
+
+
+def _values(form: BaseForm, name: str) -> list[str]:
+    """What a field of a GET form was given, blanks left out."""
+    given = form.data.getlist(name) if hasattr(form.data, "getlist") else [form.data.get(name)]
+    return [str(value) for value in given if value not in (None, "")]
 
 
 def _filter_chip(context: template.Context, bound: BoundField) -> dict[str, str] | None:
@@ -464,7 +470,11 @@ def cx_help(context: template.Context, term: str) -> dict[str, Any]:
     number = context.render_context.get("cx_help", 0) + 1
     context.render_context["cx_help"] = number
     organization = getattr(context.get("request"), "organization", None)
-    url = reverse("console:help", args=[organization.slug, "scores"]) if organization else reverse("help", args=["scores"])
+    url = (
+        reverse("console:help", args=[organization.slug, "scores"])
+        if organization
+        else reverse("help", args=["scores"])
+    )
     return {"id": f"help-{term}-{number}", "name": HELP_NAMES[term](), "text": HELP_TEXTS[term](), "url": url}
 
 
