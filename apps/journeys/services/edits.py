@@ -133,6 +133,7 @@ def move_stage(*, actor: Actor, journey: Journey, stage_id: UUID, position: int,
     journey = lock_journey(actor, journey)
     row = _get(journey, "stage", stage_id)
     before = _state(row)
+    position = _landing(Stage(pk=row.pk, journey=journey), position)
     said = _("Moved stage “%(name)s” to position %(position)d") % {"name": row.name, "position": position + 1}
     return _change(actor, journey, [("stage", row, before, {**before, "position": position})], version, said)
 
@@ -196,6 +197,7 @@ def move_step(
     row = _get(journey, "step", step_id)
     stage = _get(journey, "stage", stage_id, field="stage")
     before = _state(row)
+    position = _landing(Step(pk=row.pk, stage=stage), position)
     values = {"name": row.name, "stage": stage.name, "position": position + 1}
     said = _("Moved step “%(name)s” to “%(stage)s”, position %(position)d") % values
     after = {**before, "stage": str(stage.pk), "position": position}
@@ -242,6 +244,7 @@ def move_place(
     row = _get(journey, "place", place_id)
     step = _get(journey, "step", step_id, field="step")
     before = _state(row)
+    position = _landing(StepTouchpoint(pk=row.pk, step=step), position)
     values = {"name": row.touchpoint.name, "lane": _("Touchpoints"), "step": step.name, "position": position + 1}
     said = _("Moved “%(name)s” to %(lane)s, %(step)s, position %(position)d") % values
     after = {**before, "step": str(step.pk), "position": position}
@@ -323,9 +326,10 @@ def move_card(
     row = _get(journey, "card", card_id)
     step = _get(journey, "step", step_id, field="step")
     before = _state(row)
-    after = {**before, "step": str(step.pk), "position": position}
+    after = {**before, "step": str(step.pk)}
     if lane is not None and lane_key(lane) != lane_key(before["lane"]):
         after["lane"] = content.read_lane(lane)
+    position = after["position"] = _landing(Card(pk=row.pk, step=step, lane=after["lane"]), position)
     values = {
         "name": row.text,
         "lane": lane_title(after["lane"]),
@@ -460,6 +464,11 @@ def _siblings(row: Any) -> list[Any]:
     if isinstance(row, Card):
         found = [other for other in found if lane_key(other.lane) == lane_key(row.lane)]
     return found
+
+
+def _landing(row: Any, position: int) -> int:
+    """The place a row takes in its list when it is sent to `position`: never before the first or after the last."""
+    return max(0, min(position, len(_siblings(row))))
 
 
 def _place_of(row: Any) -> int:
