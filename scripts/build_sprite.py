@@ -4,8 +4,8 @@
     python scripts/build_sprite.py tabler-icons-3.51.0.tgz
 
 Reads the names in ``static/icons.txt``, takes their outline drawings out of the npm tarball of ``@tabler/icons`` and
-writes ``static/vendor/tabler-icons/sprite.svg`` with one ``<symbol>`` a name. The result depends on nothing but these two
-files, so running it again changes nothing.
+writes ``static/vendor/tabler-icons/sprite.svg`` with one ``<symbol>`` a name. The result depends on nothing but these
+two files, so running it again changes nothing.
 """
 
 from __future__ import annotations

@@ -52,7 +52,9 @@ def shoot(browser: Browser, state: dict | None, base: str, path: str, size: str,
         has_touch=size != "wide",
     )
     page = context.new_page()
-    page.on("console", lambda message: message.type in {"error", "warning"} and print(f"  {message.type}: {message.text}"))
+    page.on(
+        "console", lambda message: message.type in {"error", "warning"} and print(f"  {message.type}: {message.text}")
+    )
     page.on("pageerror", lambda error: print(f"  error: {error}"))
     response = page.goto(f"{base}{path}")
     page.wait_for_load_state("networkidle")

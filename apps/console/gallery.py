@@ -91,7 +91,9 @@ def gallery_context() -> dict[str, Any]:
         "worse": {"plain": -18.0, "significant": True},
         "same": {"plain": 1.0, "significant": False},
         "spark": sparkline([22, 25, 19, 10, 2, 6, 17, 29, 32, 37, 42, 44]),
-        "trend": trend(points, id="gallery-trend", title="NPS by week", target=35, notes=[Note(1, "Price letter sent")]),
+        "trend": trend(
+            points, id="gallery-trend", title="NPS by week", target=35, notes=[Note(1, "Price letter sent")]
+        ),
         "trend_table": {
             "columns": [_("Week"), _("NPS"), _("95 % interval"), _("Answers")],
             "rows": [[p.name, round(p.value or 0), f"{p.low} to {p.high}", p.n] for p in points],

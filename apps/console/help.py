@@ -27,11 +27,18 @@ PAGES = {
     for page in (
         HelpPage("start", _("First steps"), "rocket", _("From an empty organisation to a score that moves.")),
         HelpPage("journeys", _("Journey maps"), "route", _("Stages, steps, touchpoints, belief and measurement.")),
-        HelpPage("touchpoints", _("Touchpoints"), "target-arrow", _("One record for one contact, on as many maps as you like.")),
+        HelpPage(
+            "touchpoints",
+            _("Touchpoints"),
+            "target-arrow",
+            _("One record for one contact, on as many maps as you like."),
+        ),
         HelpPage("personas", _("Personas"), "users", _("Who the customer is, and how much of it you know.")),
         HelpPage("surveys", _("Surveys"), "forms", _("Ask one question well: kinds, versions, languages, links.")),
         HelpPage("invitations", _("Sending surveys"), "mail", _("Who is asked, who is not, and why.")),
-        HelpPage("scores", _("How scores are made"), "chart-bar", _("NPS, CSAT, CES, intervals, and what “weak” means.")),
+        HelpPage(
+            "scores", _("How scores are made"), "chart-bar", _("NPS, CSAT, CES, intervals, and what “weak” means.")
+        ),
         HelpPage("customers", _("Customers"), "address-book", _("Profiles, consent, and the timeline.")),
         HelpPage("ideas", _("Ideas"), "bulb", _("What colleagues propose, and what comes of it.")),
         HelpPage("imports", _("Import and export"), "file-import", _("CSV and XLSX in and out, row by row.")),

@@ -40,6 +40,4 @@ BOARD = (
 
 def go_to(links: list[Link]) -> tuple[Shortcut, ...]:
     """G and a letter, for the pages of the sidebar this person has."""
-    return tuple(
-        Shortcut(("G", link.item.shortcut.upper()), link.item.label) for link in links if link.item.shortcut
-    )
+    return tuple(Shortcut(("G", link.item.shortcut.upper()), link.item.label) for link in links if link.item.shortcut)

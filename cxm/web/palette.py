@@ -72,7 +72,12 @@ def find(actor: Actor, organization: Any, text: str) -> list[tuple[str, list[Pal
     """
     text = text.replace("\x00", "").strip()[:LONGEST_TEXT]
     go_to = [
-        PaletteItem(str(link.item.label), link.url, link.item.icon, keys=f"G {link.item.shortcut.upper()}" * bool(link.item.shortcut))
+        PaletteItem(
+            str(link.item.label),
+            link.url,
+            link.item.icon,
+            keys=f"G {link.item.shortcut.upper()}" * bool(link.item.shortcut),
+        )
         for link in links(actor, organization)
         if matches(str(link.item.label), text)
     ]
@@ -81,7 +86,9 @@ def find(actor: Actor, organization: Any, text: str) -> list[tuple[str, list[Pal
         for searcher in _searchers.values():
             if actor.can(searcher.permission):
                 heading = str(searcher.label) or gettext("Go to")
-                groups.setdefault(heading, []).extend(searcher.search(actor, organization, text, LIMIT_EACH)[:LIMIT_EACH])
+                groups.setdefault(heading, []).extend(
+                    searcher.search(actor, organization, text, LIMIT_EACH)[:LIMIT_EACH]
+                )
     groups[gettext("Do")] = [*_matching_commands(actor, organization, text)]
     return [(heading, items[:LIMIT_ALL]) for heading, items in groups.items() if items]
 

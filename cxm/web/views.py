@@ -215,7 +215,9 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form's token is missing or old: the cookie was deleted, or the page was open for very long."""
     return _problem(
-        request, 403, detail=gettext("This form was too old or came from elsewhere. Go back, reload the page, try again.")
+        request,
+        403,
+        detail=gettext("This form was too old or came from elsewhere. Go back, reload the page, try again."),
     )
 
 

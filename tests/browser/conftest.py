@@ -75,7 +75,9 @@ class Watched:
 
     def gather(self) -> list[str]:
         """All complaints so far, the page's own violations included."""
-        self.complaints += [text for text in self.page.evaluate("window.violations ?? []") if text not in self.complaints]
+        self.complaints += [
+            text for text in self.page.evaluate("window.violations ?? []") if text not in self.complaints
+        ]
         return self.complaints
 
 
@@ -138,7 +140,9 @@ def page_as(chromium: Any, server: str, transactional_db: None) -> Iterator[Call
         watched = Watched(context.new_page(), server)
         watched.page.on(
             "console",
-            lambda message: message.type == "error" and watched.complaints.append(f"{message.text} on {watched.page.url}"),
+            lambda message: (
+                message.type == "error" and watched.complaints.append(f"{message.text} on {watched.page.url}")
+            ),
         )
         watched.page.on("pageerror", lambda error: watched.complaints.append(f"{error} on {watched.page.url}"))
         opened.append((context, watched))
@@ -158,7 +162,9 @@ def findings() -> Callable[[Any], list[str]]:
 
     def run(page: Any) -> list[str]:
         page.evaluate(source)
-        result = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", AXE_TAGS)
+        result = page.evaluate(
+            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", AXE_TAGS
+        )
         return [
             f"{violation['id']} at {node['target']}: {node['html'][:160]}"
             for violation in result["violations"]

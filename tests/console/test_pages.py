@@ -149,7 +149,13 @@ def test_gallery_is_for_staff_and_for_debugging() -> None:
 def test_pages_carry_the_policy_with_a_fresh_nonce_and_are_not_stored() -> None:
     first, second = Client().get("/help/"), Client().get("/help/")
     policy = first["Content-Security-Policy"]
-    for part in ("default-src 'none'", "style-src 'self'", "trusted-types htmx", "frame-ancestors 'none'", "base-uri 'none'"):
+    for part in (
+        "default-src 'none'",
+        "style-src 'self'",
+        "trusted-types htmx",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ):
         assert part in policy
     assert "unsafe" not in policy
     assert policy != second["Content-Security-Policy"]
@@ -186,7 +192,8 @@ def test_report_of_the_browser_is_logged_without_tokens(capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{", "null", "[]", "[1]", '{"csp-report": 5}', "[" * 6000, '{"csp-report": {"blocked-uri": "http://["}}']
+    "body",
+    ["", "{", "null", "[]", "[1]", '{"csp-report": 5}', "[" * 6000, '{"csp-report": {"blocked-uri": "http://["}}'],
 )
 def test_any_report_is_answered_with_204(body: str) -> None:
     assert Client().post("/csp/", body, content_type="application/csp-report").status_code == 204

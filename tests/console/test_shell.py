@@ -122,7 +122,7 @@ def test_script_gets_json_for_what_goes_wrong() -> None:
     assert (answer.status_code, answer.json()["status"]) == (403, 403)
 
 
-def test_shell_costs_the_same_for_one_and_for_three_organisations(django_assert_max_num_queries) -> None:  # noqa: ANN001
+def test_shell_costs_the_same_for_one_and_for_three_organisations(django_assert_max_num_queries) -> None:
     owner = a_person("Olga Owner")
     first = an_organization("Alpha", owner=owner)
     client = signed_in(owner)

@@ -26,7 +26,7 @@ def render(source: str, **context: Any) -> str:
 
 
 def test_score_is_printed_with_its_interval() -> None:
-    assert "+38</b> <span class=\"cx-muted\">(34 to 43)" in render("{% cx_metric m %}", m=NPS)
+    assert '+38</b> <span class="cx-muted">(34 to 43)' in render("{% cx_metric m %}", m=NPS)
 
 
 def test_metric_may_be_an_object_too() -> None:

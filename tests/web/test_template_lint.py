@@ -34,7 +34,25 @@ TRANSLATED = re.compile(r"\{%\s*blocktrans(?:late)?\b.*?\{%\s*endblocktrans(?:la
 NOT_TEXT = re.compile(r"<(script|style|code|pre|kbd)\b.*?</\1>", re.DOTALL)
 
 #: Names and notations that read the same in every language, and sample texts of the gallery.
-SAME_EVERYWHERE = {"CXM", "YAML", "HTML", "HTTP", "NPS", "CSAT", "CES", "CSV", "Excel", "xlsx", "XLSX", "JSON", "ID", "API", "URL", "PDF", "PNG"}
+SAME_EVERYWHERE = {
+    "CXM",
+    "YAML",
+    "HTML",
+    "HTTP",
+    "NPS",
+    "CSAT",
+    "CES",
+    "CSV",
+    "Excel",
+    "xlsx",
+    "XLSX",
+    "JSON",
+    "ID",
+    "API",
+    "URL",
+    "PDF",
+    "PNG",
+}
 
 
 def problems(name: str, text: str) -> list[str]:
