@@ -168,6 +168,11 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
         "how": "page",
     },
     "POST exports/": lambda: {"kind": "customers", "format": "csv", "filters": {}},
+    "POST ideas/": lambda: {"title": text("Idea"), "body": "Say the price first"},
+    "POST ideas/{id}/comments/": lambda: {"body": "Yes"},
+    "POST ideas/{id}/merge/": lambda: {"into": row("ideas.Idea", id="pk")()["id"]},
+    "POST ideas/{id}/status/": lambda: {"status": "planned", "official_answer": "In spring"},
+    "POST ideas/{id}/vote/": lambda: {"vote": True},
     "POST imports/": lambda: {
         "file": SimpleUploadedFile("people.csv", b"id,mail\nc1,ada@example.com\n", "text/csv"),
         "kind": "customers",
