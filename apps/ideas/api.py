@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -23,6 +24,7 @@ from cxm.api.viewsets import TenantViewSet
 from cxm.ids import parse_uuid
 
 
+@extend_schema_field(OpenApiTypes.UUID)
 class PersonaIdField(serializers.Field):
     """A persona by its id; null for none."""
 
