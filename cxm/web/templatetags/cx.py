@@ -23,7 +23,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from cxm.charts import figure, heat_class, signed_change
+from cxm.charts import Unit, figure, heat_class, signed_change
 from cxm.charts.figures import interval
 
 register = template.Library()
@@ -239,6 +239,8 @@ def cx_field(bound: BoundField, switch: bool = False, label: str = "", hint: str
         kind = "hidden"
     else:
         kind = "input"
+        if str(widget.attrs.get("placeholder", "")).startswith(str(bound.label)):
+            attrs["placeholder"] = False  # it would only say the label again
         attrs["class"] = f"cx-input {widget.attrs.get('class', '')}".strip()
     return {
         "bound": bound,
@@ -382,7 +384,7 @@ def _period(context: template.Context, form: BaseForm) -> dict[str, Any]:
     today = timezone.localdate()
     cleaned = getattr(form, "cleaned_data", {})
     start, end = (_as_date(cleaned.get(name)) for name in ("from", "to"))
-    usual = [
+    usual: list[dict[str, Any]] = [
         {
             "label": ngettext("Last %(n)d day", "Last %(n)d days", days) % {"n": days},
             "from": today - timedelta(days=days - 1),
@@ -467,7 +469,7 @@ def cx_progress(value: float, maximum: float, label: str) -> dict[str, Any]:
 @register.inclusion_tag("components/help.html", takes_context=True)
 def cx_help(context: template.Context, term: str) -> dict[str, Any]:
     """A ``?`` beside a term: its definition, and the way to the help page about scores."""
-    number = context.render_context.get("cx_help", 0) + 1
+    number = int(context.render_context.get("cx_help") or 0) + 1
     context.render_context["cx_help"] = number
     organization = getattr(context.get("request"), "organization", None)
     url = (
@@ -590,7 +592,7 @@ def cx_tile(
 
 
 @register.inclusion_tag("components/pill.html")
-def cx_pill(change: Any, unit: str = "points", lower_is_better: bool = False) -> dict[str, Any]:
+def cx_pill(change: Any, unit: Unit = "points", lower_is_better: bool = False) -> dict[str, Any]:
     """A change: blue for better, orange for worse, but only when it is significant; otherwise grey.
 
     ``change`` has ``plain`` (or ``difference``, ``value``) and ``significant``. Nothing for None.
