@@ -4,17 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
 from django.http import QueryDict
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from apps.customers.models import Customer
 from apps.metrics.counting import SurveyFacts
 from apps.organizations.unit_tree import UnitTree
 from apps.touchpoints.models import Channel
 
 USUAL_DAYS = 90
 ANY = [("", _("Any"))]
+SELECTED = mark_safe(" selected")  # a literal
+
+
+class PlainSelect(forms.Select):
+    """A select written at once. Django's renders every option through a template of its own, most of a page's time."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        chosen = "" if value is None else str(value)
+        options = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            ((key, SELECTED if str(key) == chosen else "", label) for key, label in self.choices),
+        )
+        written = flatatt({**self.build_attrs(self.attrs, attrs), "name": name})
+        return format_html("<select{}>{}</select>", written, options)
 
 
 class ScoreFilterForm(forms.Form):
@@ -52,7 +72,9 @@ class FeedbackFilterForm(ScoreFilterForm):
     all_time: dict[str, str] = {}
     defaults: tuple[str, ...] = ()
 
-    def __init__(self, data: QueryDict, *, languages: Iterable[str], **choices: object) -> None:
+    def __init__(
+        self, data: QueryDict, *, languages: Iterable[str], customer: Customer | None = None, **choices: object
+    ) -> None:
         super().__init__(data, **choices)  # type: ignore[arg-type]
         self.fields["q"] = forms.CharField(label=_("Search in comments"), required=False, max_length=200)
         self.fields["metric"] = _choice(_("Metric"), [("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES")])
@@ -70,11 +92,12 @@ class FeedbackFilterForm(ScoreFilterForm):
         )
         self.fields["language"] = _choice(_("Language"), [(language, language) for language in languages])
         self.fields["comment"] = _choice(_("Comment"), [("1", _("with a comment"))])
-        self.fields["customer"] = forms.UUIDField(label=_("Customer"), required=False, widget=forms.HiddenInput)
+        if customer:
+            self.fields["customer"] = _choice(_("Customer"), [(str(customer.pk), str(customer))])
 
 
 def _choice(label: object, choices: Iterable[tuple[object, object]]) -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, required=False, choices=[*ANY, *choices])  # type: ignore[arg-type]
+    return forms.ChoiceField(label=label, required=False, choices=[*ANY, *choices], widget=PlainSelect)  # type: ignore[arg-type]
 
 
 def with_usual_period(params: QueryDict, today: date) -> QueryDict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Q
@@ -150,20 +151,18 @@ class Overview:
     ever_asked: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Links:
     """Addresses of the answers behind a number: the page's filters with some more."""
 
-    feedback_url: str
-    params: QueryDict
+    def __init__(self, feedback_url: str, params: QueryDict) -> None:
+        self.feedback_url = feedback_url
+        self.params = params
+        self.kept = {name: values for name, values in params.lists() if name not in ("interval", "show", "period")}
 
     def to(self, **more: object) -> str:
-        query = self.params.copy()
-        for name in ("interval", "show", "period"):
-            query.pop(name, None)
-        for name, value in more.items():
-            query[name.rstrip("_")] = str(value)
-        return f"{self.feedback_url}?{query.urlencode()}"
+        """The feedback list under the page's filters, with these added or replaced (`from_` for `from`)."""
+        changed = {name.rstrip("_"): [str(value)] for name, value in more.items()}
+        return f"{self.feedback_url}?{urlencode(self.kept | changed, doseq=True)}"
 
     def kind_of(self, relationship: bool) -> dict[str, str]:
         """The kind of survey a headline is from, as a filter; none where the page's filters name what counts."""
@@ -523,12 +522,12 @@ def _comments(
         for metric, reading in measured.items():
             if reading.change and reading.change.significant and pk in names:
                 words = f"{names[pk]} ({SHORT[metric]} {_words(reading.change)})"
-                moves.append((_size(reading.change), words, Q(touchpoint=pk, metric=metric) & _side(reading.change)))
+                moves.append((_size(reading.change), words, Q(touchpoint=pk) & _side(reading.change, metric)))
     for metric, headline in headlines.items():
         change = headline.reading.change if headline.reading else None
         if headline.relationship and change and change.significant:
             words = f"{NAMES[metric]()} {_words(change)}"
-            moves.append((_size(change), words, Q(survey__relationship=True, metric=metric) & _side(change)))
+            moves.append((_size(change), words, Q(survey__relationship=True) & _side(change, metric)))
     moves = sorted(moves, key=lambda move: -move[0])[:MOST_MOVED]
     asked = [survey.id for survey in surveys_for(selection, "any", among=surveys) if not survey.anonymous]
     rows = (
@@ -558,8 +557,8 @@ def _words(change: Change) -> str:
     return signed_change(change.difference, change.unit)  # type: ignore[arg-type]
 
 
-def _side(change: Change) -> Q:
-    return band_of("promoter" if change.better else "detractor")
+def _side(change: Change, metric: str) -> Q:
+    return band_of("promoter" if change.better else "detractor", metric)
 
 
 def period_in_words(selection: Selection) -> str:

@@ -14,6 +14,7 @@ from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET
 
+from apps.customers.models import Customer
 from apps.dashboards.answers import answered_questions
 from apps.dashboards.forms import FeedbackFilterForm, ScoreFilterForm, with_usual_period
 from apps.dashboards.lines import lines
@@ -102,9 +103,13 @@ def feedback_list(request: HttpRequest) -> HttpResponse:
     """Answers, newest first, with every filter that a number of the product can have."""
     actor, organization = _who(request)
     surveys = all_surveys()
-    found = feedback(read_feedback_filter(request.GET, actor=actor, organization=organization), among=surveys)
+    wanted = read_feedback_filter(request.GET, actor=actor, organization=organization)
+    found = feedback(wanted, among=surveys)
+    customer = Customer.objects.filter(pk=wanted.customer).first() if wanted.customer else None
     touchpoints = list(Touchpoint.objects.order_by("name", "id"))
-    form = FeedbackFilterForm(request.GET, languages=languages_used(), **_choices(request, surveys, touchpoints))
+    form = FeedbackFilterForm(
+        request.GET, languages=languages_used(), customer=customer, **_choices(request, surveys, touchpoints)
+    )
     page = _page(request, found.rows)
     context = {
         "page_title": gettext("Feedback"),

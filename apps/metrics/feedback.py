@@ -20,7 +20,7 @@ from apps.metrics.counting import SurveyFacts, surveys_for
 from apps.metrics.filters import UNSTORABLE, Errors, read_selection, values_of
 from apps.metrics.scored_answers import further_questions
 from apps.metrics.selection import Selection
-from apps.metrics.statistics import COMMENT_THRESHOLD, RULES, TopBoxRule, rule_for
+from apps.metrics.statistics import COMMENT_THRESHOLD, TopBoxRule, rule_for
 from apps.organizations.models import Organization
 from apps.surveys.models import Response
 from cxm.actor import Actor
@@ -147,25 +147,33 @@ def answer(pk: UUID, *, actor: Actor) -> Response:
     return found
 
 
-def band_of(band: str) -> Q:
-    """Headline scores in a band, on every scale: promoters and the satisfied, detractors and the dissatisfied."""
-    nps = Q(metric="nps")
-    q = nps & {"promoter": Q(score__gte=9), "passive": Q(score__in=(7, 8)), "detractor": Q(score__lte=6)}[band]
-    for metric in ("csat", "ces"):
-        rule = rule_for(metric)
-        assert isinstance(rule, TopBoxRule)
-        for scale in rule.scales:
-            top, low = rule.box(scale), scale - rule.box(scale) + 1
-            inside = {
-                "promoter": Q(score__gte=top),
-                "passive": Q(score__gt=low, score__lt=top),
-                "detractor": Q(score__lte=low),
-            }[band]
-            q |= Q(metric=metric, scale=scale) & inside
-    # Effort on five points: the less the better, in the same proportions as satisfaction on five points.
-    assert not RULES["ces1.mean.v1"].higher_is_better
-    effort = {"promoter": Q(score__lte=2), "passive": Q(score=3), "detractor": Q(score__gte=4)}[band]
-    return q | (Q(metric="ces", scale=5) & effort)
+def band_of(band: str, metric: str | None = None) -> Q:
+    """Headline scores in a band, on every scale of the metric (of all without one).
+
+    Promoters and the satisfied, detractors and the dissatisfied; between them passives.
+    """
+    wanted = METRICS if metric is None else (metric,)
+    q = Q()
+    if "nps" in wanted:
+        q |= Q(metric="nps") & _between(band, 6, 9)
+    for name in wanted:
+        rule = rule_for(name)
+        if isinstance(rule, TopBoxRule):
+            for scale in rule.scales:
+                top = rule.box(scale)
+                q |= Q(metric=name, scale=scale) & _between(band, scale - top + 1, top)
+    if "ces" in wanted:
+        # Effort on five points: the less the better.
+        mirrored = {"promoter": "detractor", "detractor": "promoter"}.get(band, band)
+        q |= Q(metric="ces", scale=5) & _between(mirrored, 2, 4)
+    return q
+
+
+def _between(band: str, low: int, top: int) -> Q:
+    """Scores up to `low`, from `top` on, or between the two."""
+    if band == "promoter":
+        return Q(score__gte=top)
+    return Q(score__lte=low) if band == "detractor" else Q(score__gt=low, score__lt=top)
 
 
 def languages_used() -> list[str]:
@@ -180,7 +188,7 @@ def _scored(wanted: FeedbackFilter, survey_ids: Sequence[UUID]) -> Q:
     if wanted.metric:
         headline &= Q(metric=wanted.metric)
     if wanted.band:
-        headline &= band_of(wanted.band)
+        headline &= band_of(wanted.band, wanted.metric)
     if wanted.scores is not None:
         headline &= Q(score__in=wanted.scores)
     if not wanted.metric or wanted.band or wanted.scores is not None:

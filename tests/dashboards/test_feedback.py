@@ -205,3 +205,13 @@ def test_export_holds_exactly_what_is_filtered_and_no_formula(organization, clie
     response = client.get(f"/o/{organization.slug}/feedback/export.csv?band=promoter")
     rows = list(csv.DictReader(b"".join(response).decode("utf-8-sig").splitlines()))
     assert [(row["score"], row["comment"], row["customer.name"]) for row in rows] == [("9", "'=1+1", "'@ada")]
+
+
+def test_answers_of_one_customer_are_named_by_the_customer(organization, client):
+    with tenant(organization):
+        customer, survey = a_customer(name="Ada Lovelace"), a_survey("nps")
+        an_answer(survey, 9, "by ada", customer_id=customer.pk)
+        an_answer(survey, 9, "by nobody")
+    assert listed(client, organization, f"customer={customer.pk}") == ["by ada"]
+    body = client.get(f"/o/{organization.slug}/feedback/?customer={customer.pk}").content.decode()
+    assert "Ada Lovelace" in body
