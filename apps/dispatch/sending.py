@@ -17,16 +17,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formataddr, parseaddr
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db import connection, transaction
+from django.db.models import F, Q
 from django.utils.timezone import now
 
-from apps.customers.models import ConsentRecord
 from apps.dispatch.eligibility import ANY_CHANNEL, CONSENT_PURPOSE, organization_rules
 from apps.dispatch.fatigue import Candidate, Rules, permission
 from apps.dispatch.models import Invitation, InvitationBatch, Suppression
@@ -122,7 +121,7 @@ def claim_due(most: int) -> Claim:
         ids = list(
             Invitation.objects.select_for_update(skip_locked=True, no_key=True)
             .filter(free, state=Invitation.State.QUEUED, send_at__lte=moment)
-            .order_by("send_at")
+            .order_by("send_at", "pk")
             .values_list("pk", flat=True)[:most]
         )
         if not ids:
@@ -135,7 +134,7 @@ def claim_due(most: int) -> Claim:
         rows = (
             mine.filter(state=Invitation.State.QUEUED)
             .select_related("batch", "survey", "touchpoint", "customer")
-            .order_by("send_at")
+            .order_by("send_at", "pk")
         )
         return Claim(list(rows), until)
 
@@ -289,37 +288,44 @@ class _Facts:
         )
 
 
+_READ_FACTS: Final = """
+    SELECT coalesce(c.email, ''), coalesce(c.name, ''), i.customer_id IS NOT NULL, s.state,
+        EXISTS (SELECT 1 FROM dispatch_suppression x
+            WHERE x.tenant_id = i.tenant_id AND x.email = lower(c.email) AND x.lifted_at IS NULL)
+        OR EXISTS (SELECT 1 FROM dispatch_suppression x
+            WHERE x.tenant_id = i.tenant_id AND x.customer_id = i.customer_id AND x.email = '' AND x.lifted_at IS NULL),
+        (SELECT r.state FROM customers_consentrecord r
+            WHERE r.tenant_id = i.tenant_id AND r.customer_id = i.customer_id
+                AND r.purpose = %s AND r.channel IN (i.channel, %s)
+            ORDER BY r.at DESC, r.id DESC LIMIT 1)
+    FROM dispatch_invitation i
+    JOIN surveys_survey s ON s.tenant_id = i.tenant_id AND s.id = i.survey_id
+    LEFT JOIN customers_customer c ON c.tenant_id = i.tenant_id AND c.id = i.customer_id
+    WHERE i.tenant_id = %s AND i.id = %s AND i.state = 'queued' AND i.leased_until = %s
+"""
+_MARK_SENT: Final = """
+    UPDATE dispatch_invitation SET state = 'sent', reason = '', sent_at = %s, leased_until = NULL
+    WHERE tenant_id = %s AND id = %s AND sent_at IS NULL AND state <> 'completed'
+"""
+
+
 def _facts(invitation: Invitation, lease: datetime) -> _Facts | None:
-    """The facts of a row that is still ours to send, in one query; None for one cancelled, blocked or taken over."""
-    suppressed = Suppression.objects.in_force().filter(
-        Q(email=OuterRef("customer__email")) | Q(email="", customer=OuterRef("customer_id"))
-    )
-    consent = (
-        ConsentRecord.objects.filter(
-            customer=OuterRef("customer_id"),
-            purpose=CONSENT_PURPOSE,
-            channel__in=(invitation.channel, ANY_CHANNEL),
+    """The facts of a row that is still ours to send, in one query; None for one cancelled, blocked or taken over.
+
+    Written in SQL because it runs for every mail: the ORM took ten times as long to compile it as the server to run it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _READ_FACTS, [CONSENT_PURPOSE, ANY_CHANNEL, str(invitation.tenant_id), str(invitation.pk), lease]
         )
-        .order_by("-at", "-id")
-        .values("state")[:1]
-    )
-    row: tuple[Any, ...] | None = (
-        Invitation.objects.filter(pk=invitation.pk, state=Invitation.State.QUEUED, leased_until=lease)
-        .annotate(is_suppressed=Exists(suppressed), consent=Subquery(consent))
-        .values_list("customer__email", "customer__name", "customer_id", "survey__state", "is_suppressed", "consent")
-        .first()
-    )
-    if row is None:
-        return None
-    email, name, customer_id, survey_state, is_suppressed, state = row
-    return _Facts(email or "", name or "", customer_id is not None, survey_state, is_suppressed, state)
+        row = cursor.fetchone()
+    return None if row is None else _Facts(*row)
 
 
 def _mark_sent(invitation: Invitation) -> None:
     """What the server took was sent, whatever somebody decided about the row meanwhile."""
-    Invitation.objects.filter(pk=invitation.pk, sent_at=None).exclude(state=Invitation.State.COMPLETED).update(
-        state=Invitation.State.SENT, reason="", sent_at=now(), leased_until=None
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK_SENT, [now(), str(invitation.tenant_id), str(invitation.pk)])
 
 
 def _finish(invitation: Invitation, state: str, *, reason: str) -> None:

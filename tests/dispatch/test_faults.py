@@ -23,8 +23,9 @@ from apps.dispatch.models import Invitation
 from apps.dispatch.queries import organizations_with_due_invitations
 from apps.dispatch.sending import send_due_invitations
 from apps.dispatch.services import invite_customers
+from apps.dispatch.tasks import send_due
 from apps.surveys.models import Survey
-from cxm.scope import tenant
+from cxm.scope import TenantNotSet, no_tenant, tenant
 
 from .conftest import Company
 from .smtp_sink import Sink
@@ -34,7 +35,8 @@ WORKER = """
 import sys, uuid, django
 django.setup()
 from apps.dispatch.sending import send_due_invitations
-from cxm.scope import tenant
+from apps.dispatch.tasks import send_due
+from cxm.scope import TenantNotSet, no_tenant, tenant
 with tenant(uuid.UUID(sys.argv[1])):
     send_due_invitations()
 """
@@ -143,3 +145,12 @@ def test_sweep_finds_what_nobody_was_woken_for(company: Company, make_company: C
     assert organizations_with_due_invitations() == [company.organization.pk]
     send_due_invitations()
     assert organizations_with_due_invitations() == []
+
+
+def test_task_works_in_the_organisation_of_its_message(company: Company) -> None:
+    invite_all(company, 1)
+    with no_tenant():
+        send_due.apply(headers={"cxm_organization": str(company.organization.pk)}).get()
+    assert Invitation.objects.get().state == "sent"
+    with no_tenant(), pytest.raises(TenantNotSet):
+        send_due.apply().get()
