@@ -151,7 +151,8 @@ def test_what_holds_secrets_is_closed_to_others(data_dir: Path) -> None:
     with ensure_services(data_dir):
         for name in ("services.json", "credentials.json", "log/services.log"):
             assert stat.S_IMODE((data_dir / name).stat().st_mode) == 0o600, name
-        command_lines = " ".join(" ".join(process.cmdline()) for process in psutil.process_iter())
+        command_lines = " ".join(" ".join(found.info["cmdline"] or []) for found in psutil.process_iter(["cmdline"]))
+        assert str(data_dir) in command_lines
         for password in json.loads((data_dir / "credentials.json").read_text()).values():
             assert password not in command_lines
 
