@@ -1,4 +1,4 @@
-"""Every test body runs behind the wall: as the web's database role, with no organisation in force until it enters one."""
+"""Every test runs behind the wall: as the web's database role, with no organisation in force until it enters one."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Answering:
 
 
 def seed_organization(organization: Organization, people: dict[str, User], today: dt.date) -> None:
-    """Fill the organisation in force: units, customers, touchpoints, personas, maps, surveys, 18 months of answers, ideas.
+    """Fill the organisation in force: units, customers, personas, maps, surveys, 18 months of answers, ideas.
 
     Args:
         people: the demo's members by the part of the address before the @.
@@ -72,7 +72,9 @@ def seed_organization(organization: Organization, people: dict[str, User], today
             journey = create_journey(
                 actor=actor, name=content["name"], persona=personas[content["persona"]], stages=content["stages"]
             )
-            publish_journey(actor=actor, journey=journey, purpose="First map of this journey, from the workshop in spring")
+            publish_journey(
+                actor=actor, journey=journey, purpose="First map of this journey, from the workshop in spring"
+            )
         surveys = _surveys(actor, touchpoints)
     for asked in surveys:
         _answer(asked, customers, organization, today, chance)

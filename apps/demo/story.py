@@ -65,7 +65,9 @@ PLACES = [
         (Asked("nps", 1.2, 0.60), Asked("csat", 0.8, 0.60), Asked("ces", 0.5, 0.55)),
         {"nps": 10, "csat": 70},
     ),
-    Place("support-hotline", "Support hotline", "phone", (Asked("nps", 0.8, 0.75), Asked("csat", 0.9, 0.68)), {"nps": 20}),
+    Place(
+        "support-hotline", "Support hotline", "phone", (Asked("nps", 0.8, 0.75), Asked("csat", 0.9, 0.68)), {"nps": 20}
+    ),
     Place("city-shop", "City shop", "in_person", (Asked("nps", 0.19, 0.82),), {"nps": 20}),
 ]
 RELATIONSHIP_PER_DAY = 7.0
@@ -80,14 +82,17 @@ CLEAR_INVOICE_EFFECT = 0.13
 NEW_ONBOARDING_DAY = 110
 NEW_ONBOARDING_EFFECT = 0.11
 
-FIRST_NAMES = (
-    "Lena Paul Emma Noah Mia Ben Hanna Elias Sofia Leon Amira Omar Lucía Mateo Chloé Louis Freya Finn Ida Oskar Nora Emil"
-    " Layla Yusuf Carmen Diego Inès Hugo Greta Karl Marta Jan Eva Max Zoe Tim Clara Felix Ruth Anton"
-).split()
-LAST_NAMES = (
-    "Keller Hartmann Schulz Vogel Lorenz Frank Berger Roth Simon Winter García López Moreno Dubois Moreau Laurent Haddad"
-    " Nasser Farouk Nielsen Larsen Berg Holm Novak Kowalski Jensen Peters Albrecht Engel Busch"
-).split()
+FIRST_NAMES = [
+    "Lena", "Paul", "Emma", "Noah", "Mia", "Ben", "Hanna", "Elias", "Sofia", "Leon", "Amira", "Omar", "Lucía",
+    "Mateo", "Chloé", "Louis", "Freya", "Finn", "Ida", "Oskar", "Nora", "Emil", "Layla", "Yusuf", "Carmen",
+    "Diego", "Inès", "Hugo", "Greta", "Karl", "Marta", "Jan", "Eva", "Max", "Zoe", "Tim", "Clara", "Felix",
+    "Ruth", "Anton",
+]  # fmt: skip
+LAST_NAMES = [
+    "Keller", "Hartmann", "Schulz", "Vogel", "Lorenz", "Frank", "Berger", "Roth", "Simon", "Winter", "García",
+    "López", "Moreno", "Dubois", "Moreau", "Laurent", "Haddad", "Nasser", "Farouk", "Nielsen", "Larsen", "Berg",
+    "Holm", "Novak", "Kowalski", "Jensen", "Peters", "Albrecht", "Engel", "Busch",
+]  # fmt: skip
 
 # What people say, by touchpoint ("" is the company as a whole): (language, mood low|mid|high, text).
 VERBATIMS: dict[str, list[tuple[str, str, str]]] = {
@@ -144,7 +149,11 @@ VERBATIMS: dict[str, list[tuple[str, str, str]]] = {
         ("es", "mid", "Bien, pero la ventana de cuatro horas es demasiado larga."),
     ],
     "first-invoice": [
-        ("en", "low", "Invoice was twice what the calculator promised. Nobody on the hotline could explain the network fee."),
+        (
+            "en",
+            "low",
+            "Invoice was twice what the calculator promised. Nobody on the hotline could explain the network fee.",
+        ),
         ("en", "low", "Estimate, advance payment, balance: I have no idea what I owe."),
         ("en", "mid", "The new page with the picture helped, the first one was a riddle."),
         ("en", "high", "The invoice with the explanation beside each line is the best I have had from any supplier."),
@@ -172,7 +181,10 @@ PERSONAS = [
         "tagline": "Young family, first own home",
         "evidence_level": "research",
         "quote": "I want to know what it costs before it costs me an evening.",
-        "demographics": ["32, lives outside Hamburg with partner and a child of two", "Works three days a week in a school"],
+        "demographics": [
+            "32, lives outside Hamburg with partner and a child of two",
+            "Works three days a week in a school",
+        ],
         "behaviours": ["Compares on her phone after eight in the evening", "Reads reviews before she reads the offer"],
         "lifestyle": ["Evenings are short", "Keeps household papers in one shared folder"],
         "motivations": ["A bill without surprises", "Green power that deserves the name"],
@@ -374,7 +386,19 @@ IDEAS = [  # title, body, touchpoint, author, votes
         4,
     ),
     ("Write the case down once", "Every agent sees what the last one promised.", "support-hotline", "sara.weiss", 3),
-    ("Photo of the old invoice instead of typing", "We read the contract number from it.", "checkout-form", "tom.fischer", 2),
-    ("Open the shop on Thursday evenings", "Half the people at the door at five work until five.", "city-shop", "sara.weiss", 1),
+    (
+        "Photo of the old invoice instead of typing",
+        "We read the contract number from it.",
+        "checkout-form",
+        "tom.fischer",
+        2,
+    ),
+    (
+        "Open the shop on Thursday evenings",
+        "Half the people at the door at five work until five.",
+        "city-shop",
+        "sara.weiss",
+        1,
+    ),
     ("Text message an hour before the technician comes", "", "meter-visit", "jonas.brandt", 2),
 ]

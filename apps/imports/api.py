@@ -95,7 +95,9 @@ class ImportViewSet(ReadOnlyTenantViewSet):
         """Start an import: 202, and the job to watch."""
         upload = request.FILES.get("file")
         if upload is None:
-            raise DomainError(_("Send the file in the field “file” of a multipart form."), field="file", code="required")
+            raise DomainError(
+                _("Send the file in the field “file” of a multipart form."), field="file", code="required"
+            )
         if "mapping" not in request.data:
             raise DomainError(_("Say which column is what, as JSON."), field="mapping", code="required")
         job = services.submit_import(

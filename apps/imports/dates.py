@@ -27,8 +27,9 @@ def parse_date(text: str, date_format: str, zone: ZoneInfo) -> dt.datetime:
     try:
         value = _parse_iso(text) if date_format == ISO else dt.datetime.strptime(text, date_format)
     except (ValueError, OverflowError) as error:
-        raise ValueError(_("“%(text)s” is not a date in the format %(format)s.") % {
-            "text": text[:40], "format": _shown(date_format)}) from error
+        raise ValueError(
+            _("“%(text)s” is not a date in the format %(format)s.") % {"text": text[:40], "format": _shown(date_format)}
+        ) from error
     if value.tzinfo is None:
         value = value.replace(tzinfo=zone)
     try:

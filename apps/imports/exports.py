@@ -31,6 +31,7 @@ FORMATS = ("csv", "xlsx", "json")
 LEASE = timedelta(minutes=10)
 MAX_ATTEMPTS = 8
 
+
 @transaction.atomic
 def request_export(*, actor: Actor, kind: str, format: str, filters: Mapping[str, Any]) -> ExportJob:
     """Put an export in the queue.
@@ -48,7 +49,9 @@ def request_export(*, actor: Actor, kind: str, format: str, filters: Mapping[str
     query = as_query(filters)
     kinds[kind].check(actor, Organization.objects.get(pk=current_tenant_id()), query)
     job = ExportJob.objects.create(
-        kind=kind, format=format, filters={"query": query.urlencode(), "actor": _stored_actor(actor)},
+        kind=kind,
+        format=format,
+        filters={"query": query.urlencode(), "actor": _stored_actor(actor)},
         created_by_id=actor.user_id,
     )
     record(actor=actor, action="exports.requested", target=job, fields=["kind", "format"])
@@ -80,7 +83,11 @@ def run_export(job_id: uuid.UUID) -> None:
         if job.leased_until and job.leased_until > now():
             return
         if job.attempts >= MAX_ATTEMPTS:
-            job.state, job.error, job.finished_at = ExportJob.State.FAILED, _("The export broke off eight times."), now()
+            job.state, job.error, job.finished_at = (
+                ExportJob.State.FAILED,
+                _("The export broke off eight times."),
+                now(),
+            )
             job.save()
             return
         job.state, job.started_at, job.attempts = ExportJob.State.RUNNING, now(), job.attempts + 1

@@ -58,7 +58,13 @@ class MappingForm(forms.Form):
     """Which column is what, from the columns of the uploaded file."""
 
     def __init__(
-        self, *args: Any, kind: str, columns: list[str], suggestion: dict[str, str], date_formats: list[str], **kwargs: Any
+        self,
+        *args: Any,
+        kind: str,
+        columns: list[str],
+        suggestion: dict[str, str],
+        date_formats: list[str],
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         choices = [("", _("Not in the file")), *((column, column) for column in columns)]
@@ -83,9 +89,7 @@ class MappingForm(forms.Form):
             required=False,
             widget=forms.CheckboxSelectMultiple,
         )
-        self.fields["dry_run"] = forms.BooleanField(
-            label=_("Only check the file: nothing is written"), required=False
-        )
+        self.fields["dry_run"] = forms.BooleanField(label=_("Only check the file: nothing is written"), required=False)
 
     def mapping(self) -> dict[str, object]:
         """The mapping in the form that api.md has."""

@@ -153,7 +153,9 @@ def _require_survey(survey: Survey | None) -> None:
     if survey is None:
         raise DomainError(_("Say which survey the answers belong to."), field="survey", code="required")
     if survey.current_version is None:
-        raise DomainError(_("Publish the survey before you import answers to it."), field="survey", code="not_published")
+        raise DomainError(
+            _("Publish the survey before you import answers to it."), field="survey", code="not_published"
+        )
 
 
 def _date_formats(table: Table, index: int) -> list[str]:
@@ -170,7 +172,9 @@ def _only_date_format(table: Table, index: int) -> str:
         problem, code = message % {"choices": choices}, "ambiguous_dates"
     else:
         examples = ", ".join(KNOWN_FORMATS[1:4])
-        message = _("The column “%(column)s” holds no dates that we know. Say their format in date_format (%(examples)s).")
+        message = _(
+            "The column “%(column)s” holds no dates that we know. Say their format in date_format (%(examples)s)."
+        )
         problem, code = message % {"column": table.columns[index], "examples": examples}, "unknown_dates"
     raise DomainErrors([{"field": "mapping.date_format", "code": code, "message": problem}], problem)
 
@@ -307,7 +311,9 @@ def _write(job: ImportJob, chunk: list[_Numbered], writer: RowWriter) -> list[Re
             transaction.set_rollback(True)
     RefusedRow.objects.bulk_create(
         [
-            RefusedRow(job_id=job.pk, line=chunk[r.index].row.line, reason=r.reason[:400], cells=chunk[r.index].row.cells)
+            RefusedRow(
+                job_id=job.pk, line=chunk[r.index].row.line, reason=r.reason[:400], cells=chunk[r.index].row.cells
+            )
             for r in refusals
         ],
         ignore_conflicts=True,

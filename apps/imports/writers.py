@@ -135,7 +135,9 @@ class ResponseWriter:
         known = self.touchpoints.get(text) or self.touchpoints.get(text.lower())
         if known is None:
             if not self.mapping.create_touchpoints:
-                message = _("There is no touchpoint “%(name)s”. Create it first, or have the import create touchpoints.")
+                message = _(
+                    "There is no touchpoint “%(name)s”. Create it first, or have the import create touchpoints."
+                )
                 raise ValueError(message % {"name": text[:80]})
             known = create_touchpoint(actor=self.actor, name=text).key
             self.touchpoints[text.lower()] = known

@@ -15,5 +15,5 @@ class HasSlug(Protocol):
 
 
 def org_url(organization: HasSlug, name: str, **kwargs: Any) -> str:
-    """The path of a page of this organisation, for example ``org_url(organization, "surveys:detail", pk=survey.pk)``."""
+    """The path of a page of this organisation: ``org_url(organization, "surveys:detail", pk=survey.pk)``."""
     return reverse(name, kwargs={"org": organization.slug, **kwargs})

@@ -178,7 +178,12 @@ def test_a_wrong_column_leaves_neither_job_nor_file(survey: Survey, uploads: Pat
 
 def test_a_file_that_vanished_fails_the_job_with_its_reason(survey: Survey) -> None:
     job = services.submit_import(
-        actor=ADMIN, kind="responses", upload=file("score\n9\n"), survey=survey, dry_run=False, mapping={"score": "score"}
+        actor=ADMIN,
+        kind="responses",
+        upload=file("score\n9\n"),
+        survey=survey,
+        dry_run=False,
+        mapping={"score": "score"},
     )
     services.file_of(job).unlink()
     services.run_import(job.pk)
@@ -194,7 +199,9 @@ def test_answers_need_a_published_survey(acme: Organization) -> None:
 
 def test_an_employee_may_not_import(acme: Organization, survey: Survey) -> None:
     with pytest.raises(NotAllowed):
-        services.upload_file(actor=an_actor(acme, "employee"), kind="responses", upload=file("score\n9\n"), survey=survey)
+        services.upload_file(
+            actor=an_actor(acme, "employee"), kind="responses", upload=file("score\n9\n"), survey=survey
+        )
 
 
 def test_another_organisation_sees_neither_job_nor_answers(survey: Survey) -> None:

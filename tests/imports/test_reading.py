@@ -125,7 +125,7 @@ def test_impossible_dates_are_refused_with_the_text(text: str) -> None:
         parse_date(text, "%d/%m/%Y", UTC)
 
 
-# -- mappings -----------------------------------------------------------------------------------------------------------
+# -- mappings -----
 
 
 def test_a_mapping_is_checked_against_the_columns_of_the_file() -> None:

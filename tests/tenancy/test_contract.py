@@ -55,8 +55,8 @@ GLOBAL_MODELS = {  # rows of no organisation; each for a reason
 }
 FRAMEWORK_TABLES = {"django_migrations"}
 LEAKPROOF = {  # tenancy.md 6: without the mark, these lose their indexes behind the wall
-    "textlike", "texticlike", "jsonb_contains", "jsonb_object_field_text", "numeric_eq", "arraycontains", "arrayoverlap",
-    "range_overlaps", "ts_match_vq", "similarity_op",
+    "textlike", "texticlike", "jsonb_contains", "jsonb_object_field_text", "numeric_eq", "arraycontains",
+    "arrayoverlap", "range_overlaps", "ts_match_vq", "similarity_op",
 }  # fmt: skip
 
 
