@@ -24,7 +24,6 @@ from apps.metrics.counting import INTERVALS, Interval, SurveyFacts, all_surveys
 from apps.metrics.feedback import (
     answer,
     feedback,
-    languages_used,
     older_than,
     read_feedback_filter,
 )
@@ -108,7 +107,10 @@ def feedback_list(request: HttpRequest) -> HttpResponse:
     customer = Customer.objects.filter(pk=wanted.customer).first() if wanted.customer else None
     touchpoints = list(Touchpoint.objects.order_by("name", "id"))
     form = FeedbackFilterForm(
-        request.GET, languages=languages_used(), customer=customer, **_choices(request, surveys, touchpoints)
+        request.GET,
+        languages=_languages(organization, surveys, wanted.language),
+        customer=customer,
+        **_choices(request, surveys, touchpoints),
     )
     page = _page(request, found.rows)
     context = {
@@ -157,6 +159,12 @@ def _who(request: HttpRequest) -> tuple[Actor, Organization]:
 def _interval(params: QueryDict, selection: Selection) -> Interval:
     """The interval asked for, else the usual one for the length of the period."""
     return next((known for known in INTERVALS if known == params.get("interval")), usual_interval(selection))
+
+
+def _languages(organization: Organization, surveys: list[SurveyFacts], chosen: str) -> list[str]:
+    """Languages that answers may be in: the organisation's, the surveys', and the one that is asked for."""
+    offered = {*organization.languages, *(language for survey in surveys for language in survey.languages), chosen}
+    return sorted(offered - {""})
 
 
 def _choices(request: HttpRequest, surveys: list[SurveyFacts], touchpoints: list[Touchpoint]) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class SurveyFacts:
     anonymous: bool
     employees: bool
     touchpoint_id: UUID | None
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,14 @@ def next_period(start: date, interval: Interval) -> date:
 def all_surveys() -> list[SurveyFacts]:
     """Every survey of the organisation, those of employees too. One query."""
     rows = Survey.objects.order_by("name", "id").values_list(
-        "id", "name", "kind", "relationship", "anonymous", "audience", "touchpoint_id"
+        "id", "name", "kind", "relationship", "anonymous", "audience", "touchpoint_id", "languages"
     )
-    return [SurveyFacts(*row[:5], employees=row[5] == Survey.Audience.EMPLOYEES, touchpoint_id=row[6]) for row in rows]
+    return [
+        SurveyFacts(
+            *row[:5], employees=row[5] == Survey.Audience.EMPLOYEES, touchpoint_id=row[6], languages=tuple(row[7])
+        )
+        for row in rows
+    ]
 
 
 def surveys_for(

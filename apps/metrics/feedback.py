@@ -176,12 +176,6 @@ def _between(band: str, low: int, top: int) -> Q:
     return Q(score__lte=low) if band == "detractor" else Q(score__gt=low, score__lt=top)
 
 
-def languages_used() -> list[str]:
-    """Languages that answers were given in. One query."""
-    rows = Response.objects.exclude(language="").order_by("language").values_list("language", flat=True).distinct()
-    return list(rows)
-
-
 def _scored(wanted: FeedbackFilter, survey_ids: Sequence[UUID]) -> Q:
     """Answers with the metric, the band and the scores asked for; also where it is not their headline question."""
     headline = Q(score__isnull=False)
