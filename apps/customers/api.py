@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -28,7 +27,7 @@ from cxm.api.problems import BadBody
 from cxm.api.renderers import render_json
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
-from cxm.api.viewsets import TenantViewSet
+from cxm.api.viewsets import TenantViewSet, one_transaction
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True, "maxProperties": MAX_ATTRIBUTES})
@@ -151,7 +150,7 @@ class CustomerViewSet(TenantViewSet):
 
     @extend_schema(responses={200: CustomerSerializer, 201: CustomerSerializer})
     @read_by_external_id.mapping.put
-    @transaction.atomic
+    @one_transaction
     def upsert_by_external_id(self, request: Request, external_id: str) -> Response:
         """Make the customer with this external id (201), or change the one there is (200).
 
@@ -234,7 +233,7 @@ class CustomerViewSet(TenantViewSet):
 
     @extend_schema(request=ConsentSerializer, responses={201: ConsentSerializer})
     @consents.mapping.post
-    @transaction.atomic
+    @one_transaction
     def add_consent(self, request: Request, id: str) -> Response:
         """Record that the customer agreed, or withdrew. The history is kept."""
         customer = self.get_object()

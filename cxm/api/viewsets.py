@@ -45,6 +45,9 @@ from cxm.api.renderers import JsonOnly, JsonRenderer, render_json
 
 Handler = Callable[..., HttpResponseBase]
 
+one_transaction = transaction.atomic(savepoint=False)
+"""Makes an action one transaction also where requests are not; where they are it costs nothing."""
+
 
 class ApiView(APIView):
     """A view of the API: keys only, JSON in and out, ETag on what it answers, Idempotency-Key on its POSTs."""
@@ -202,7 +205,7 @@ class RetrieveMixin:
 class CreateMixin:
     """POST to the collection, through `create_object`."""
 
-    @transaction.atomic
+    @one_transaction
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.created(self.create_object(self.validated()))  # type: ignore[attr-defined]
 
@@ -220,7 +223,7 @@ class UpdateMixin:
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.change(partial=True)
 
-    @transaction.atomic
+    @one_transaction
     def change(self, *, partial: bool) -> Response:
         """Check If-Match and the body, call the service, answer with the new representation."""
         row = self.get_object_to_change()  # type: ignore[attr-defined]
@@ -235,7 +238,7 @@ class UpdateMixin:
 class DestroyMixin:
     """DELETE of one row, through `delete_object`."""
 
-    @transaction.atomic
+    @one_transaction
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         self.delete_object(self.get_object_to_change())  # type: ignore[attr-defined]
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from apps.api.models import IdempotencyRecord
 from apps.api.services import purge_idempotency_records
+from apps.api.tasks import forget_idempotency_keys
 from apps.customers.models import Customer
 from apps.organizations.models import Organization
 from cxm.scope import tenant
@@ -79,6 +80,17 @@ def test_answers_are_kept_for_a_day(api: APIClient, acme: Organization) -> None:
         IdempotencyRecord.objects.filter(key="old").update(created_at=now() - timedelta(hours=25))
         assert purge_idempotency_records() == 1
         assert list(IdempotencyRecord.objects.values_list("key", flat=True)) == ["new"]
+
+
+def test_every_organisation_is_purged(acme: Organization, other: Organization) -> None:
+    for organization in (acme, other):
+        post(an_api_client(organization), {"name": "Ada"}, "old")
+        with tenant(organization):
+            IdempotencyRecord.objects.update(created_at=now() - timedelta(hours=25))
+    forget_idempotency_keys()
+    for organization in (acme, other):
+        with tenant(organization):
+            assert not IdempotencyRecord.objects.exists()
 
 
 def test_parallel_repeats_have_one_effect(transactional_db: None) -> None:
