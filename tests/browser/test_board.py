@@ -101,7 +101,11 @@ def test_card_is_dragged_to_the_next_step(board: Any) -> None:
     page.mouse.move(start["x"] + 20, start["y"] + 10)
     page.mouse.down()
     page.mouse.move(start["x"] + 60, start["y"] + 12, steps=5)
-    page.mouse.move(end["x"] + 60, end["y"] + 20, steps=10)
+    target = page.locator("ul.cx-jc[data-lane=actions]").nth(1)
+    for nudge in range(100):
+        page.mouse.move(end["x"] + 60 + nudge % 3, end["y"] + 20, steps=4)
+        if target.locator(".cx-ghost").count():
+            break
     page.mouse.up()
     page.wait_for_selector("#cx-board-toast:has-text('Sign up, position 1')")
     with tenant(board.organization):
