@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -29,8 +30,10 @@ class Command(BaseCommand):
         parser.add_argument("--again", action="store_true", help="make it again after somebody deleted it")
 
     def handle(self, *args: Any, again: bool, **options: Any) -> None:
-        logins = read_logins()
         exists = Organization.objects.filter(slug=story.SLUG, is_demo=True, deleted_at=None).exists()
+        if exists and pending_file().exists():  # a former run was killed after its commit
+            pending_file().replace(logins_file())
+        logins = read_logins()
         if not exists and (not logins or again):
             self.stdout.write("Making the demo organisation (18 months of answers) ...")
             logins = make_demo()
@@ -48,6 +51,11 @@ def logins_file() -> Path:
     return Path(settings.DATA_DIR) / "demo-logins.json"
 
 
+def pending_file() -> Path:
+    """The logins of a demo that is being made; they count from its commit on."""
+    return logins_file().with_suffix(".pending")
+
+
 def read_logins() -> dict[str, dict[str, str]]:
     """The demo's logins by address, or nothing before the first seeding."""
     try:
@@ -57,27 +65,29 @@ def read_logins() -> dict[str, dict[str, str]]:
 
 
 def make_demo() -> dict[str, dict[str, str]]:
-    """Make people, organisation and contents; returns the logins, which are stored before anything is made."""
+    """Make people, organisation and contents in one transaction: whole, or not at all. Returns the logins."""
     logins = {
         f"{local}@{story.SLUG}.example": {"name": name, "role": role, "password": secrets.token_urlsafe(9)}
         for name, local, role in story.PEOPLE
     }
-    path = logins_file()
+    path = pending_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600, exist_ok=True)
     path.chmod(0o600)
     path.write_text(json.dumps(logins, indent=1))
-    people = {email.split("@")[0]: _person(email, entry) for email, entry in logins.items()}
-    owner = people["mira.lind"]
-    organization = create_organization(
-        actor=Actor.system("demo"), owner=owner, name=story.COMPANY, slug=story.SLUG, zone=story.ZONE, is_demo=True
-    )
-    with tenant(organization):
-        for local, user in people.items():
-            if user != owner:
-                Membership.objects.create(user=user, organization=organization)
-                RoleGrant.objects.create(user=user, role=logins[f"{local}@{story.SLUG}.example"]["role"])
-        seed_organization(organization, people, timezone.localdate())
+    with transaction.atomic():
+        people = {email.split("@")[0]: _person(email, entry) for email, entry in logins.items()}
+        owner = people["mira.lind"]
+        organization = create_organization(
+            actor=Actor.system("demo"), owner=owner, name=story.COMPANY, slug=story.SLUG, zone=story.ZONE, is_demo=True
+        )
+        with tenant(organization):
+            for local, user in people.items():
+                if user != owner:
+                    Membership.objects.create(user=user, organization=organization)
+                    RoleGrant.objects.create(user=user, role=logins[f"{local}@{story.SLUG}.example"]["role"])
+            seed_organization(organization, people, timezone.localdate())
+    path.replace(logins_file())
     return logins
 
 

@@ -1,0 +1,112 @@
+"""The demo organisation: made whole, by the services, with a dip and a recovery that one can find."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db.models import Sum
+
+from apps.accounts.models import User
+from apps.demo import seeding, story
+from apps.demo.management.commands.seed_demo import logins_file, pending_file
+from apps.dispatch.models import Invitation
+from apps.ideas.models import Idea
+from apps.journeys.models import Journey
+from apps.metrics.models import ScoreHistogram
+from apps.organizations.models import Organization
+from apps.organizations.services import delete_organization
+from apps.outbox.models import OutboxEvent
+from apps.outbox.relay import drain
+from apps.personas.models import Persona
+from apps.surveys.models import Response
+from cxm.actor import Actor
+from cxm.scope import tenant
+
+PROMOTERS = ("c9", "c10")
+DETRACTORS = tuple(f"c{score}" for score in range(7))
+
+
+@pytest.fixture
+def seeded(db: None, tmp_path: Path, settings: Any) -> str:
+    """The demo, seeded by its command; returns what it printed."""
+    settings.DATA_DIR = tmp_path
+    out = io.StringIO()
+    call_command("seed_demo", stdout=out)
+    return out.getvalue()
+
+
+def nps(since: int, until: int, touchpoint: str | None) -> float:
+    """The plain NPS from ``since`` to ``until`` days ago, of a touchpoint or of the relationship surveys."""
+    today = dt.date.today()
+    rows = ScoreHistogram.objects.filter(
+        metric="nps", day__gte=today - dt.timedelta(days=since), day__lt=today - dt.timedelta(days=until)
+    )
+    rows = rows.filter(touchpoint__key=touchpoint) if touchpoint else rows.filter(survey__relationship=True)
+    counts = rows.aggregate(**{f"n{i}": Sum(f"c{i}") for i in range(11)})
+    total = sum(counts.values())
+    plus = sum(counts[f"n{name[1:]}"] for name in PROMOTERS)
+    minus = sum(counts[f"n{name[1:]}"] for name in DETRACTORS)
+    return 100 * (plus - minus) / total
+
+
+def test_the_demo_is_whole_badged_and_has_a_dip_and_a_recovery(seeded: str) -> None:
+    organization = Organization.objects.get(slug=story.SLUG)
+    assert organization.is_demo
+    with tenant(organization):
+        assert (Persona.objects.count(), Journey.objects.exclude(published_version=None).count()) == (2, 2)
+        assert Idea.objects.count() == len(story.IDEAS)
+        assert Response.objects.count() > 8000
+        languages = set(Response.objects.exclude(comment="").values_list("language", flat=True))
+        assert languages == set(story.LANGUAGES)
+        assert Invitation.objects.filter(state="queued").count() == seeding.INVITED
+        while OutboxEvent.objects.exists():
+            drain(seconds=60)
+        letter = story.PRICE_LETTER_DAY
+        assert nps(letter + 60, letter, None) - nps(letter, letter - 20, None) > 15
+        assert nps(60, 0, None) - nps(letter, letter - 20, None) > 15
+        assert nps(story.CLEAR_INVOICE_DAY, 0, "first-invoice") > nps(200, story.CLEAR_INVOICE_DAY, "first-invoice") + 15
+
+
+def test_its_logins_are_printed_kept_from_others_and_open_the_door(seeded: str) -> None:
+    logins = json.loads(logins_file().read_text())
+    assert logins_file().stat().st_mode & 0o777 == 0o600 and not pending_file().exists()
+    for email, entry in logins.items():
+        assert email in seeded and entry["password"] in seeded
+        assert User.objects.get(email=email).check_password(entry["password"])
+
+
+def test_a_second_run_changes_nothing_and_a_deleted_demo_stays_deleted(seeded: str) -> None:
+    before = logins_file().read_text()
+    out = io.StringIO()
+    call_command("seed_demo", stdout=out)
+    assert logins_file().read_text() == before and "mira.lind" in out.getvalue()
+    organization = Organization.objects.get(slug=story.SLUG)
+    with tenant(organization):
+        delete_organization(actor=Actor.system("test"), confirmation=organization.name)
+    out = io.StringIO()
+    call_command("seed_demo", stdout=out)
+    assert "was deleted" in out.getvalue()
+
+
+def test_a_run_that_breaks_off_leaves_nothing_and_the_next_makes_it(
+    db: None, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR = tmp_path
+
+    def breaks(*_args: object, **_kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("apps.demo.management.commands.seed_demo.seed_organization", breaks)
+        with pytest.raises(KeyboardInterrupt):
+            call_command("seed_demo", stdout=io.StringIO())
+    assert not Organization.objects.exists() and not User.objects.exists() and not logins_file().exists()
+    monkeypatch.setattr(seeding, "DAYS", 3)
+    call_command("seed_demo", stdout=io.StringIO())
+    assert Organization.objects.filter(slug=story.SLUG).exists()
