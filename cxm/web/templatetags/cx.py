@@ -122,7 +122,7 @@ def cx_time(value: datetime | date | None, form: str = "relative") -> SafeString
     if not isinstance(value, datetime):
         return format_html('<time datetime="{}">{}</time>', value.isoformat(), _day(value, timezone.localdate()))
     local = timezone.localtime(value)
-    exact = f"{date_format(local, 'DATETIME_FORMAT')} {local.tzname() or ''}".strip()
+    exact = f"{date_format(local, 'j M Y, H:i')} {local.tzname() or ''}".strip()
     words = exact if form == "exact" else _relative(local, timezone.localtime())
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="seconds"), exact, words)
 
