@@ -17,6 +17,23 @@ from cxm.errors import DomainError
 MOST_ROWS = 50_000
 CHUNK = 1_000
 
+CUSTOMER_COLUMNS = ("customer.external_id", "customer.name", "customer.email")
+FEEDBACK_COLUMNS = (
+    "id",
+    "occurred_at",
+    "survey",
+    "touchpoint",
+    "channel",
+    "unit",
+    "language",
+    "metric",
+    "score",
+    "scale",
+    "comment",
+    "source_id",
+    *CUSTOMER_COLUMNS,
+)
+
 Row = list[object]
 
 
@@ -65,21 +82,7 @@ def _row(metric: str, part: str, of: str, found: Metric) -> Row:
 
 def feedback_rows(rows: QuerySet[Response], *, with_customers: bool) -> Iterator[Row]:
     """Answers with what they are about, newest first; customers only for those who may see them."""
-    head: Row = [
-        "id",
-        "occurred_at",
-        "survey",
-        "touchpoint",
-        "channel",
-        "unit",
-        "language",
-        "metric",
-        "score",
-        "scale",
-        "comment",
-        "source_id",
-    ]
-    yield [*head, "customer.external_id", "customer.name", "customer.email"] if with_customers else head
+    yield list(FEEDBACK_COLUMNS if with_customers else FEEDBACK_COLUMNS[: -len(CUSTOMER_COLUMNS)])
     for response in rows.iterator(chunk_size=CHUNK):
         row: Row = [
             str(response.pk),

@@ -1,7 +1,16 @@
-"""The dashboard and the feedback list in the sidebar and the palette."""
+"""The dashboard and the feedback list in the sidebar and the palette, and answers as an export."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.dashboards.tables import FEEDBACK_COLUMNS, feedback_rows
+from apps.metrics.feedback import feedback, read_feedback_filter
+from cxm.actor import Actor
+from cxm.exports import ExportKind, Rows, register_export
 from cxm.web.navigation import NavItem, register_nav
 
 register_nav(
@@ -25,5 +34,31 @@ register_nav(
         permission="feedback.view",
         order=20,
         shortcut="f",
+    )
+)
+
+
+def check_answer_filters(actor: Actor, organization: Any, query: QueryDict) -> None:
+    """Raise DomainErrors naming the filters of the feedback list that cannot be read."""
+    read_feedback_filter(query, actor=actor, organization=organization)
+
+
+def answer_rows(actor: Actor, organization: Any, query: QueryDict) -> Rows:
+    """The answers that the feedback list shows under this query; customers only for those who may see them."""
+    found = feedback(read_feedback_filter(query, actor=actor, organization=organization))
+    rows = feedback_rows(found.rows, with_customers=actor.can("customers.view"))
+    next(rows)  # the heading, which the writer of the file knows
+    blank = len(FEEDBACK_COLUMNS)
+    for row in rows:
+        yield [*row, *[""] * (blank - len(row))]
+
+
+register_export(
+    ExportKind(
+        name="responses",
+        permission="feedback.view",
+        columns=FEEDBACK_COLUMNS,
+        check=check_answer_filters,
+        rows=answer_rows,
     )
 )

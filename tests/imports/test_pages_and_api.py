@@ -15,6 +15,8 @@ from apps.imports.models import ExportJob, ImportJob
 from apps.imports.services import run_import
 from apps.organizations.models import Organization
 from apps.surveys.models import Response, Survey
+from apps.surveys.services import record_responses
+from cxm.actor import Actor
 from cxm.scope import tenant
 from tests.factories import a_member, an_api_client, an_organization, make, signed_in
 
@@ -193,3 +195,21 @@ def test_exports_refuse_what_they_do_not_know(acme: Organization) -> None:
         answer = client.post("/api/v1/exports/", body, format="json")
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field), body
     assert not ExportJob.objects.exists()
+
+
+def test_answers_are_exported_as_the_feedback_list_shows_them(acme: Organization, survey: Survey) -> None:
+    record_responses(
+        actor=Actor.system("test"),
+        survey_id=survey.pk,
+        entries=[{"answers": {"score": score, "reason": f"because {score}"}} for score in (2, 9, 10)],
+    )
+    client = an_api_client(acme)
+    client.post("/api/v1/exports/", {"kind": "responses", "format": "json", "filters": {"score": [9, 10]}}, format="json")
+    job = ExportJob.objects.get()
+    run_export(job.pk)
+    rows = json.loads(b"".join(client.get(f"/api/v1/exports/{job.pk}/file/").streaming_content))
+    assert sorted(row["comment"] for row in rows) == ["because 10", "because 9"]
+    refused = client.post(
+        "/api/v1/exports/", {"kind": "responses", "format": "csv", "filters": {"band": "martian"}}, format="json"
+    )
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "band")
