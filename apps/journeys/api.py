@@ -206,7 +206,7 @@ class JourneyViewSet(TenantViewSet):
         return Journey.objects.filter(archived_at=None)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         context = {**self.get_serializer_context(), "drafts": read_drafts(rows)}
         return self.get_paginated_response(JourneySerializer(rows, many=True, context=context).data)
 

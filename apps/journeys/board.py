@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 from uuid import UUID
 
 from django.templatetags.static import static
@@ -24,7 +24,7 @@ from apps.journeys.content import (
 from apps.journeys.queries import MapView, TouchpointScore
 from apps.metrics.statistics import Comparison, Metric, Reading, compare_beliefs, worst_usable
 from apps.touchpoints.models import Touchpoint
-from cxm.charts import EmotionStep, emotion_lane, figure_with_interval
+from cxm.charts import EmotionStep, Unit, emotion_lane, figure_with_interval
 
 ICONS = {
     "web": "world",
@@ -332,7 +332,7 @@ def _compare(columns: list[Column], metric: str) -> list[Comparison]:
 def _printed(metric: Metric | None) -> str:
     if metric is None or metric.value is None:
         return ""
-    return figure_with_interval(metric.value, metric.low, metric.high, metric.unit)
+    return figure_with_interval(metric.value, metric.low, metric.high, cast(Unit, metric.unit))
 
 
 def _emotion(columns: list[Column], comparisons: list[Comparison], metric: str, *, editable: bool) -> SafeString:

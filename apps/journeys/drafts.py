@@ -13,7 +13,7 @@ from django.db.models import F
 from apps.journeys.content import MapContent, StageContent, StepContent, iter_steps, key_paths, lane_key
 from apps.journeys.models import Card, Journey, Stage, Step, StepTouchpoint
 from apps.touchpoints.models import Touchpoint
-from cxm.errors import DomainErrors
+from cxm.errors import DomainErrors, FieldError
 from cxm.ids import uuid7
 
 UNKNOWN_TOUCHPOINT = "There is no touchpoint with the key “{key}”. Create it first."
@@ -103,7 +103,7 @@ def touchpoint_ids(stages: Iterable[StageContent]) -> dict[str, UUID]:
     """Touchpoint id by key for every key on the map. Raises DomainErrors with the paths of unknown keys. One query."""
     wanted = {key for step in iter_steps(stages) for key in step["touchpoints"]}
     found = dict(Touchpoint.objects.filter(key__in=wanted).values_list("key", "pk")) if wanted else {}
-    unknown = [
+    unknown: list[FieldError] = [
         {"field": path, "code": "not_found", "message": UNKNOWN_TOUCHPOINT.format(key=key)}
         for path, key in key_paths(stages)
         if key not in found

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
-from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -109,7 +108,7 @@ def draft_view(journey: Journey) -> MapView:
 
 def version_view(journey: Journey, number: int | None) -> MapView:
     """A published version. Raises NotFound for a number that was never published. Two queries."""
-    version = JourneyVersion.objects.filter(journey=journey, number=number).first()
+    version = JourneyVersion.objects.filter(journey=journey, number=number or 0).first()
     if version is None:
         raise NotFound
     return MapView(journey, version.content, _library(version.content), version.number)
@@ -126,12 +125,13 @@ def history(journey: Journey) -> list[VersionInHistory]:
     keys = {key for row in rows for key in row.touchpoint_ids}
     names = dict(Touchpoint.objects.filter(key__in=keys).values_list("key", "name"))
     found = []
-    for row, older in pairwise([*rows, None]):
-        changed = changed_touchpoints(older.content, row.content) if older else frozenset()
+    for row, older in zip(rows, [*[dict(older.content) for older in rows[1:]], None], strict=False):
+        before = cast(MapContent | None, older)
+        changed = changed_touchpoints(before, row.content) if before else frozenset[str]()
         found.append(
             VersionInHistory(
                 row,
-                differences(older.content, row.content, lambda key: names.get(key, key)) if older else [],
+                differences(before, row.content, lambda key: names.get(key, key)) if before else [],
                 sorted(names.get(key, key) for key in changed),
             )
         )
@@ -140,7 +140,7 @@ def history(journey: Journey) -> list[VersionInHistory]:
 
 def unpublished(view: MapView) -> list[Difference]:
     """What the draft changes against the published version; empty when nothing was published. One query."""
-    published = JourneyVersion.objects.filter(journey=view.journey, number=view.journey.published_version).first()
+    published = JourneyVersion.objects.filter(journey=view.journey, number=view.journey.published_version or 0).first()
     if published is None:
         return []
     names = {key: row.name for key, row in view.touchpoints.items()}
@@ -152,7 +152,7 @@ def touchpoints_of_journey(actor: Actor, pk: UUID) -> frozenset[UUID]:
     journey = Journey.objects.filter(pk=pk).first()
     if journey is None:
         raise NotFound
-    version = JourneyVersion.objects.filter(journey=journey, number=journey.published_version).first()
+    version = JourneyVersion.objects.filter(journey=journey, number=journey.published_version or 0).first()
     if version is not None:
         return frozenset(UUID(pk) for pk in version.touchpoint_ids.values())
     placed = StepTouchpoint.objects.filter(step__stage__journey=journey)
@@ -176,7 +176,7 @@ def journey_scores(
     number = version if version is not None else journey.published_version
     if number is None:
         return MapScores(None, [])
-    published = JourneyVersion.objects.filter(journey=journey, number=number).first()
+    published = JourneyVersion.objects.filter(journey=journey, number=number or 0).first()
     if published is None:
         raise NotFound
     if version is not None:
@@ -209,7 +209,7 @@ def window_of(params: QueryDict) -> QueryDict:
     window = QueryDict(mutable=True)
     for name in WINDOW:
         if name in params:
-            window[name] = params[name]
+            window[name] = str(params[name])
     return window
 
 

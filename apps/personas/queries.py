@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +57,9 @@ def version_content(persona: Persona, number: int) -> dict[str, Any]:
 def history(persona: Persona) -> list[tuple[PersonaVersion, list[Difference]]]:
     """Every version with what it changed against the one before, newest first. One query."""
     rows = list(versions(persona))
-    return [(row, differences(older.content, row.content) if older else []) for row, older in pairwise([*rows, None])]
+    older = [dict(row.content) for row in rows[1:]]
+    found = [(row, differences(before, row.content)) for row, before in zip(rows, older, strict=False)]
+    return [*found, *((row, []) for row in rows[-1:])]
 
 
 def unpublished(persona: Persona) -> list[Difference]:

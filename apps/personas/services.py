@@ -77,7 +77,7 @@ def set_portrait(*, actor: Actor, persona: Persona, file: BinaryIO | None) -> Pe
 
 
 @transaction.atomic
-def publish_persona(*, actor: Actor, persona: Persona, purpose: str) -> PersonaVersion:
+def publish_persona(*, actor: Actor, persona: Persona, purpose: object) -> PersonaVersion:
     """Freeze the draft as the next version. Emits personas.version_published.
 
     Raises DomainError when the purpose is missing or longer than 400 characters.
@@ -224,19 +224,18 @@ def _read_owner(value: object) -> User | None:
     if value is None or value == "":
         return None
     identifier = value.pk if isinstance(value, User) else parse_uuid(value)
-    member = (
-        Membership.objects.filter(organization_id=current_tenant_id(), user_id=identifier, is_active=True)
-        .select_related("user")
-        .first()
-    )
-    if identifier is None or member is None:
+    members = Membership.objects.filter(organization_id=current_tenant_id(), is_active=True).select_related("user")
+    member = members.filter(user_id=identifier).first() if identifier else None
+    if member is None:
         raise DomainError(_("There is no colleague with this id."), field="owner", code="not_found")
     return member.user
 
 
 def _read_review_date(value: object) -> date | None:
-    if value is None or value == "" or isinstance(value, date):
-        return value or None
+    if isinstance(value, date):
+        return value
+    if value is None or value == "":
+        return None
     try:
         parsed = parse_date(value) if isinstance(value, str) else None
     except ValueError:

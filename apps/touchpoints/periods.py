@@ -42,4 +42,4 @@ def with_usual_period(params: QueryDict) -> QueryDict:
 
 def period_parameters(params: QueryDict) -> dict[str, str]:
     """The period alone, for links to what lies behind a score."""
-    return {name: params[name] for name in ("from", "to") if params.get(name)}
+    return {name: value for name in ("from", "to") if (value := params.get(name))}

@@ -173,8 +173,10 @@ def _read_channel(value: object) -> str:
 
 def _read_owner_unit(value: object) -> Unit | None:
     """A unit of this organisation by itself or its id."""
-    if value is None or value == "" or isinstance(value, Unit):
-        return value or None
+    if isinstance(value, Unit):
+        return value
+    if value is None or value == "":
+        return None
     identifier = parse_uuid(value)
     unit = Unit.objects.filter(pk=identifier).first() if identifier else None
     if unit is None:

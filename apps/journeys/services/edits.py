@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -120,7 +120,7 @@ def rename_stage(
     said = _("Renamed stage to “%(name)s”") % {"name": name}
     steps = list(Step.objects.filter(stage=row)[:2])
     follower = steps[0] if len(steps) == 1 and steps[0].name == before["name"] else None
-    wanted = [("stage", row, before, after)]
+    wanted: list[tuple[str, Any, State, State | None]] = [("stage", row, before, after)]
     if follower is not None:
         step_before = _state(follower)
         wanted.append(("step", follower, step_before, {**step_before, "name": name}))
@@ -159,7 +159,8 @@ def add_step(
     journey = lock_journey(actor, journey)
     stage = _get(journey, "stage", stage_id)
     name = content.read_name(name)
-    state = {"stage": str(stage.pk), "name": name, "belief": None, "position": position, "places": [], "cards": []}
+    state: State = {"stage": str(stage.pk), "name": name, "belief": None, "position": position}
+    state |= {"places": [], "cards": []}
     return _add(actor, journey, "step", id, state, _("Added step “%(name)s”") % {"name": name})
 
 
@@ -406,7 +407,7 @@ def _repeat(actor: Actor, journey: Journey, edit: MapEdit, wanted: list[Change],
 
 def _repeat_one(journey: Journey, change: Change) -> Change:
     if change.kind == "map":
-        write_draft(journey, change.after)
+        write_draft(journey, cast(list[content.StageContent], change.after))
         return change
     row = _find(journey, change.kind, change.id)
     whole = change.before is None or change.after is None
@@ -435,7 +436,7 @@ def _find(journey: Journey, kind: str, identifier: object) -> Any:
     key = parse_uuid(identifier)
     if key is None:
         return None
-    rows = MODELS[kind].objects.filter(pk=key, **{PATHS[kind]: journey})
+    rows: Any = MODELS[kind].objects.filter(pk=key, **{PATHS[kind]: journey})
     return (rows.select_related("touchpoint") if kind == "place" else rows).first()
 
 
@@ -451,6 +452,7 @@ def _get(journey: Journey, kind: str, identifier: object, *, field: str | None =
 
 def _siblings(row: Any) -> list[Any]:
     """The rows that share a list with this one, in order, without it."""
+    rows: Any
     match row:
         case Stage():
             rows = Stage.objects.filter(journey_id=row.journey_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -115,7 +116,7 @@ def _clean(**given: Any) -> dict[str, Any]:
     """The given fields, checked together, so that one answer names all that is wrong."""
     values: dict[str, Any] = {}
     errors: list[FieldError] = []
-    readers = {
+    readers: dict[str, Callable[[Any], Any]] = {
         "name": read_name,
         "persona": _read_persona,
         "metric": lambda value: read_choice(value, "metric", Metric.values, Metric.NPS.value),
@@ -133,8 +134,10 @@ def _clean(**given: Any) -> dict[str, Any]:
 
 def _read_persona(value: object) -> Persona | None:
     """A persona of this organisation by itself or its id."""
-    if value is None or value == "" or isinstance(value, Persona):
-        return value or None
+    if isinstance(value, Persona):
+        return value
+    if value is None or value == "":
+        return None
     identifier = parse_uuid(value)
     persona = Persona.objects.filter(pk=identifier).first() if identifier else None
     if persona is None:

@@ -19,7 +19,7 @@ PURPOSE_LENGTH = 400
 
 
 @transaction.atomic
-def publish_journey(*, actor: Actor, journey: Journey, purpose: str) -> JourneyVersion:
+def publish_journey(*, actor: Actor, journey: Journey, purpose: object) -> JourneyVersion:
     """Freeze the draft as the next version, in force from now on; the first version reaches back without limit.
 
     Raises DomainError when the purpose is missing or longer than 400 characters, or the map is empty.
