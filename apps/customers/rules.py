@@ -29,6 +29,7 @@ BLOCKED_IDENTIFIERS = frozenset(
 """What broken integrations send as an id for everybody; taken as an id it would make one person of all of them."""
 NOBODY = gettext_lazy("“%(value)s” stands for nobody. Send the customer's own id, or leave it out.")
 ZEROS = re.compile(r"[0\-.\s]+")
+LINE_END = re.compile(r"\r?\n")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PHONE_NOISE = re.compile(r"[\s().\-/\u00a0]")
 PHONE = re.compile(r"\+?[0-9]{3,15}")
@@ -183,7 +184,7 @@ def attributes_from_lines(text: str) -> dict[str, Any]:
     Raises ValueError naming the line that has no colon, or a name given twice.
     """
     attributes: dict[str, Any] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         if not line.strip():
             continue
         name, colon, value = line.partition(":")
@@ -200,7 +201,8 @@ def value_to_text(value: Any) -> str:
     """One value as a person writes it; text that would be read as something else is quoted."""
     if isinstance(value, str) and value == value.strip() and value.isprintable() and text_to_value(value) == value:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    quoted = json.dumps(value, ensure_ascii=False)
+    return quoted if quoted.isprintable() else json.dumps(value)
 
 
 def text_to_value(text: str) -> Any:

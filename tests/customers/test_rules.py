@@ -147,6 +147,11 @@ def test_lines_of_the_form_read_back_the_same_attributes(attributes: dict[str, A
     assert attributes_from_lines(attributes_to_lines(attributes)) == attributes
 
 
+def test_line_separators_inside_a_value_stay_inside() -> None:
+    attributes = {"a": "x\u2028y", "b": "x\x85y", "c": "x\ny"}
+    assert attributes_from_lines(attributes_to_lines(attributes).replace("\n", "\r\n")) == attributes
+
+
 @pytest.mark.parametrize("lines", ["plan", ": x", "a: 1\na: 2"])
 def test_line_that_cannot_be_read_is_named(lines: str) -> None:
     with pytest.raises(ValueError, match="Line"):

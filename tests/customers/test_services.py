@@ -41,7 +41,8 @@ def test_create_writes_the_customer_and_the_audit_log_without_personal_values(ac
     assert customer.email == "ada@example.com"
     entry = AuditEntry.objects.get(action="customers.created", target_id=customer.pk)
     assert entry.fields == ["attributes", "email", "name"]
-    assert "ada" not in str(vars(entry)).lower().replace("created", "")
+    written = [entry.actor_name, entry.action, entry.target_type, *entry.fields]
+    assert not [text for text in written if "ada" in text.lower() or "example" in text.lower()]
 
 
 def test_external_id_belongs_to_one_customer(acme: Organization) -> None:
