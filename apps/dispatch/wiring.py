@@ -49,3 +49,11 @@ register_nav(
         order=65,
     )
 )
+register_queue(
+    Queue(
+        name="invitations",
+        table="dispatch_invitation",
+        due="state = 'queued' AND send_at <= now() AND (leased_until IS NULL OR leased_until < now())",
+        since="greatest(send_at, coalesce(leased_until, send_at))",
+    )
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.dispatch.fatigue import (
@@ -152,6 +152,7 @@ wishes = st.lists(
 caps = st.builds(Cap, limit=st.integers(1, 3), days=st.integers(1, 100))
 
 
+@settings(deadline=None)
 @given(wishes=wishes, rules=st.builds(Rules, everything=caps, relationship=caps, transactional=caps))
 def test_no_span_ever_holds_more_than_its_cap_in_whatever_order_surveys_are_wished(
     wishes: list[tuple[datetime, str, str]], rules: Rules
@@ -173,6 +174,7 @@ def test_no_span_ever_holds_more_than_its_cap_in_whatever_order_surveys_are_wish
             assert len(in_span) <= cap.limit
 
 
+@settings(deadline=None)
 @given(wishes=wishes)
 def test_nobody_is_blocked_without_a_broken_rule(wishes: list[tuple[datetime, str, str]]) -> None:
     """With the default caps of one, a refusal always has a send nearby that explains it."""

@@ -25,6 +25,7 @@ from apps.dispatch.sending import send_due_invitations
 from apps.dispatch.services import invite_customers
 from apps.dispatch.tasks import send_due
 from apps.surveys.models import Survey
+from cxm.queues import queue_states
 from cxm.scope import TenantNotSet, no_tenant, tenant
 
 from .conftest import Company
@@ -36,6 +37,7 @@ import sys, uuid, django
 django.setup()
 from apps.dispatch.sending import send_due_invitations
 from apps.dispatch.tasks import send_due
+from cxm.queues import queue_states
 from cxm.scope import TenantNotSet, no_tenant, tenant
 with tenant(uuid.UUID(sys.argv[1])):
     send_due_invitations()
@@ -154,3 +156,14 @@ def test_task_works_in_the_organisation_of_its_message(company: Company) -> None
     assert Invitation.objects.get().state == "sent"
     with no_tenant(), pytest.raises(TenantNotSet):
         send_due.apply().get()
+
+
+def test_due_invitations_are_among_the_figures_of_the_queues(company: Company) -> None:
+    def depth() -> int:
+        return next(state.depth for state in queue_states() if state.name == "invitations")
+
+    assert depth() == 0
+    invite_all(company, 3)
+    assert depth() == 3
+    send_due_invitations()
+    assert depth() == 0

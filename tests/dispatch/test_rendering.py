@@ -7,7 +7,7 @@ import email.policy
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.dispatch.rendering import (
@@ -99,6 +99,7 @@ evil = st.text(max_size=60) | st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(name=evil, organization=evil, question=evil, opening=evil)
 def test_nothing_typed_becomes_markup_or_a_header(name: str, organization: str, question: str, opening: str) -> None:
     mail = compile_invitation(
