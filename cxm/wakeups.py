@@ -35,7 +35,10 @@ class Wakeups:
     def request(self, purpose: Hashable, send: Callable[[], object]) -> None:
         """Have ``send`` called soon: at once, or when 250 ms have passed since the last time for this purpose."""
         with self._condition:
+            known = purpose in self._waiting
             self._waiting[purpose] = send
+            if known:  # the thread knows when it is due: waking it for every request would cost more than the request
+                return
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="cxm-wakeups", daemon=True)
                 self._thread.start()

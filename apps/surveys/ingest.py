@@ -26,14 +26,13 @@ from apps.surveys.services import record_response, record_responses
 from apps.surveys.visits import BY_LINK, Visit, save_screen
 from cxm.actor import Actor
 from cxm.api.etags import etag_of
-from cxm.api.parsers import parse_json
 from cxm.api.problems import BadBody
 from cxm.api.renderers import render_json
 from cxm.api.throttles import api_limit, throttle
-from cxm.ingest import Environ, FastAnswer, absolute_url
+from cxm.ingest import Environ, FastAnswer, absolute_url, leased_throttle, parse_plain_json
 from cxm.scope import tenant
 
-REMEMBERED: Final = 3.0
+REMEMBERED: Final = 4.0
 """Seconds that a proven key, or an organisation, is believed without asking again."""
 _MOST_KEPT: Final = 10_000
 _keys: dict[str, tuple[float, Organization, Actor]] = {}
@@ -61,13 +60,13 @@ def answer_api(environ: Environ, body: bytes, match: re.Match[str]) -> FastAnswe
         return None
     organization, actor = known
     try:
-        data = parse_json(body)
+        data = parse_plain_json(body)
     except BadBody:
         return None
     with tenant(organization.pk):
         live = live_survey(UUID(match[1]))
         entry = None if isinstance(data, list) else read_entry(data, live)
-        verdict = throttle().take(f"{organization.pk}:{actor.id}", api_limit())
+        verdict = leased_throttle.take(f"{organization.pk}:{actor.id}", api_limit())
         if not verdict.allowed:
             return None
         limits = tuple(verdict.headers.items())
@@ -121,7 +120,7 @@ def answer_page(environ: Environ, body: bytes, match: re.Match[str]) -> FastAnsw
         if live.state != Survey.State.LIVE or live.anonymous or definition is None or len(definition.screens) > 1:
             return None
         visit = Visit(organization, live, definition, link, None, link.channel, client_ip(_Request(environ)))  # type: ignore[arg-type]
-        if not throttle().take(f"respond:{link.row_id}", BY_LINK).allowed:
+        if not throttle().local.take(f"respond:{link.row_id}", BY_LINK).allowed:
             return None
         language = _language(environ, form, visit, link)
         if save_screen(visit, form, number=1, back=False, language=language).errors:

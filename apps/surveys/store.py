@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -63,19 +64,6 @@ _ONE_OF: Final = {
     )
     for name, condition in _FOUND.items()
 }
-_SAME: Final = ("survey_id", "version", "recorded_at", "updated_at", "source", "import_id")
-_DIFFERENT: Final = tuple(column for column in _COLUMNS if column not in _SAME)
-_MANY: Final = (
-    f"WITH new AS ({_INSERT} SELECT %s, "
-    + ", ".join(
-        f"%s::{_TYPES.get(column, 'text')}" if column in _SAME else f"r.{column}::{_TYPES.get(column, 'text')}"
-        for column in _COLUMNS
-    )
-    + " FROM unnest("
-    + ", ".join("%s::text[]" for _ in _DIFFERENT)
-    + f") AS r({', '.join(_DIFFERENT)}) ON CONFLICT DO NOTHING RETURNING id),"
-    + f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT id FROM new"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +115,36 @@ def insert_one(row: ResponseRow, reference: CustomerReference | None = None) -> 
 
 
 def insert_many(rows: Sequence[ResponseRow]) -> set[UUID]:
-    """Store new answers of one survey, version and source, and one event for all; the ids of those that are new."""
+    """Store new answers of one survey, and one event for all; the ids of those that are new. One statement."""
     if not rows:
         return set()
     tenant_id, first = str(current_tenant_id()), rows[0]
     told = _event(tenant_id, RECORDED, event_payload(first.survey_id, rows), first.recorded_at)
-    columns = dict(zip(_COLUMNS, zip(*map(_values, rows), strict=True), strict=True))
-    same = [columns[column][0] for column in _COLUMNS if column in _SAME]
-    different = [[_text(value) for value in columns[column]] for column in _DIFFERENT]
+    varying: list[str] = []
+    same: list[Any] = []
+    different: list[list[str | None]] = []
+    for name in _COLUMNS:
+        column = [getattr(row, name) for row in rows]
+        if name == "id" or column.count(column[0]) < len(rows):
+            varying.append(name)
+            different.append([None if value is None else str(_value(value)) for value in column])
+        else:
+            same.append(_value(column[0]))
     with connection.cursor() as cursor:
-        cursor.execute(_MANY, [tenant_id, *same, *different, *told])
+        cursor.execute(_many(tuple(varying)), [tenant_id, *same, *different, *told])
         return {found for (found,) in cursor.fetchall()}
+
+
+@lru_cache(maxsize=200)
+def _many(varying: tuple[str, ...]) -> str:
+    """The statement for a list: columns that differ come as arrays, one value a row, the others once for all."""
+    chosen = ", ".join(f"{f'r.{name}' if name in varying else '%s'}::{_TYPES.get(name, 'text')}" for name in _COLUMNS)
+    arrays = ", ".join("%s::text[]" for _name in varying)
+    return (
+        f"WITH new AS ({_INSERT} SELECT %s, {chosen} FROM unnest({arrays}) AS r({', '.join(varying)})"
+        f" ON CONFLICT DO NOTHING RETURNING id),"
+        f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT id FROM new"
+    )
 
 
 def _event(tenant_id: str, topic: str, payload: dict[str, Any], at: datetime) -> list[Any]:
@@ -155,36 +162,14 @@ def _identifier(reference: CustomerReference) -> tuple[str, str]:
 
 
 def _values(row: ResponseRow) -> list[Any]:
-    """The row's columns as texts and numbers, which the driver writes fastest."""
-    return [
-        str(row.id),
-        str(row.survey_id),
-        row.version,
-        str(row.customer_id) if row.customer_id else None,
-        str(row.invitation_id) if row.invitation_id else None,
-        str(row.touchpoint_id) if row.touchpoint_id else None,
-        row.channel,
-        str(row.unit_id) if row.unit_id else None,
-        row.language,
-        as_json(row.answers),
-        row.score,
-        row.score_question,
-        row.metric,
-        row.scale,
-        row.comment,
-        str(row.state),
-        row.contact_ok,
-        row.occurred_at.isoformat(),
-        row.day.isoformat(),
-        row.recorded_at.isoformat(),
-        row.updated_at.isoformat(),
-        row.source,
-        row.source_id,
-        str(row.import_id) if row.import_id else None,
-        as_json(row.attributes) if row.attributes else "{}",
-        as_json(row.flags) if row.flags else "[]",
-    ]
+    """The row's columns in the form the driver writes fastest."""
+    return [_value(getattr(row, name)) for name in _COLUMNS]
 
 
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else str(value)
+def _value(value: Any) -> Any:
+    """A column as text, number, boolean or None."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, dict | list):
+        return as_json(value) if value else "{}" if isinstance(value, dict) else "[]"
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -125,7 +126,9 @@ def record_responses(
         except DomainError as error:
             outcome.refused.append((index, error.errors))
     if prepared:
-        with transaction.atomic():
+        # Without customers to find and repeats to lay over there is one statement, which is a transaction by itself.
+        one_statement = not any(entry.customer or entry.source_id for _index, entry, _row in prepared)
+        with contextlib.nullcontext() if one_statement else transaction.atomic():
             _store_list(actor, live, prepared, outcome)
     outcome.refused.sort(key=lambda refused: refused[0])
     return outcome
