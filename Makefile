@@ -56,7 +56,7 @@ browser: setup-dev
 	@$(BIN)/python scripts/install_browser.py
 
 pytest: setup-dev
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 seed: setup ## make or complete the demo organisation
 	@$(BIN)/python manage.py seed_demo
