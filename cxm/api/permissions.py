@@ -37,6 +37,8 @@ def permission_for(view: Any, method: str) -> str | None:
     Raises ImproperlyConfigured when an action has no entry: nothing is open by forgetting.
     """
     action = getattr(view, "action", None)
+    if action == "metadata":
+        return None
     if action is None:
         if hasattr(view, "action_map") or not hasattr(view, method.lower()):
             return None

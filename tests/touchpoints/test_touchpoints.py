@@ -245,3 +245,8 @@ def test_texts_that_no_database_stores_are_refused(acme: Any) -> None:
             with pytest.raises(DomainError):
                 services.create_touchpoint(actor=Actor.system("test"), name=name)
         assert not Touchpoint.objects.exists()
+
+
+@pytest.mark.parametrize("method", ["options", "trace"])
+def test_methods_that_are_not_offered_are_a_405(acme: Any, method: str) -> None:
+    assert getattr(an_api_client(acme), method)(URL).status_code == 405
