@@ -47,7 +47,7 @@ from cxm.scope import tenant
 SYSTEM = Actor.system("benchmark")
 CONNECTIONS = 32
 LIST = 50
-KEYS = 96
+KEYS = 32
 """A key may send 50 requests a second: many keys, so that the limit is not what is measured."""
 NEW_ID = "uuidv7()"
 """Ids made in order, as ours are: they are kinder to an index than random ones."""

@@ -209,14 +209,14 @@ class SurveyViewSet(TenantViewSet):
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, id: str) -> Answer:
         """Freeze the draft as the next version and take answers to it."""
-        version = services.publish_survey(actor=request.actor, survey=self.get_object_to_change())
+        version = services.publish_survey(actor=self.request.actor, survey=self.get_object_to_change())
         return Answer({"version": version.number})
 
     @extend_schema(request=None, responses=SurveySerializer)
     @action(detail=True, methods=["post"])
     def close(self, request: Request, id: str) -> Answer:
         """Take no further answers."""
-        survey = services.close_survey(actor=request.actor, survey=self.get_object_to_change())
+        survey = services.close_survey(actor=self.request.actor, survey=self.get_object_to_change())
         return Answer(self.representation(self.reread(survey)))
 
     @extend_schema(
@@ -285,10 +285,10 @@ class ResponseViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, Resou
         """Record one answer (201), or a list of up to 1,000 (200, each taken or refused on its own)."""
         live = live_survey(uuid_or_404(self.kwargs["survey_id"]))
         if isinstance(request.data, list):
-            outcome = services.record_responses(actor=request.actor, survey_id=live.id, entries=request.data)
+            outcome = services.record_responses(actor=self.request.actor, survey_id=live.id, entries=request.data)
             return Answer(represent_outcome(outcome))
         recorded = services.record_response(
-            actor=request.actor, survey_id=live.id, entry=read_entry(self.object_body(), live)
+            actor=self.request.actor, survey_id=live.id, entry=read_entry(self.object_body(), live)
         )
         body = represent_recorded(recorded)
         return Answer(body, status=status.HTTP_201_CREATED, headers=self.location(recorded.row))

@@ -99,71 +99,61 @@ def read_entry(raw: Json, live: LiveSurvey) -> NewResponse:
     if not isinstance(raw, dict):
         raise DomainError(_("An answer must be an object."), code="type")
     errors: list[FieldError] = []
-
-    def read(name: str, reader: Any) -> Any:
-        value = raw.get(name)
-        if value is None:
-            return None
-        try:
-            return reader(value)
-        except DomainError as error:
-            errors.extend({**found, "field": found["field"] or name} for found in error.errors)
-            return None
-
     answers = raw.get("answers")
     if not isinstance(answers, dict):
         code = "required" if answers is None else "type"
         message = _("Give the answers by question id: {“question”: value}.")
         errors.append({"field": "answers", "code": code, "message": message})
         answers = {}
-    completed = raw.get("completed", True)
-    if completed is not None and not isinstance(completed, bool):
-        errors.append({"field": "completed", "code": "type", "message": _("This must be true or false.")})
-    entry = NewResponse(
-        answers=answers,
-        customer=read("customer", CustomerReference.of),
-        touchpoint_id=read("touchpoint", _touchpoint),
-        channel=read("channel", read_channel),
-        language=read("language", read_language),
-        occurred_at=read("occurred_at", lambda value: read_time(value, live)),
-        source_id=read("source_id", read_source_id),
-        state=Response.State.PARTIAL if completed is False else Response.State.SUBMITTED,
-        contact_ok=read("contact_ok", _flag),
-        attributes=read("attributes", read_attributes),
-    )
+    values: dict[str, Any] = {}
+    for name, target, reader in _READERS:
+        value = raw.get(name)
+        if value is not None:
+            try:
+                values[target] = reader(value, live)
+            except DomainError as error:
+                errors.extend({**found, "field": found["field"] or name} for found in error.errors)
     if errors:
         raise DomainErrors(errors)
-    return entry
+    return NewResponse(answers, **values)
 
 
-def _touchpoint(value: Json) -> UUID:
+def _touchpoint(value: Json, live: LiveSurvey) -> UUID:
     found = touchpoint_id(value) if isinstance(value, str) and 0 < len(value) <= 64 else None
     if found is None:
         raise DomainError(_("There is no touchpoint with this key."), code="unknown")
     return found
 
 
-def read_channel(value: Json) -> str:
+def read_channel(value: Json, live: LiveSurvey | None = None) -> str:
     """A channel of the documented list. Raises DomainError."""
     if not isinstance(value, str) or value not in CHANNELS:
         raise DomainError(_("Choose one of %(channels)s.") % {"channels": ", ".join(Channel.values)}, code="choice")
     return value
 
 
-def read_language(value: Json) -> str:
+def read_language(value: Json, live: LiveSurvey | None = None) -> str:
     """A language code, in lower case with hyphens. Raises DomainError."""
     if not isinstance(value, str) or len(value) > 16 or (value and not _LANGUAGE.fullmatch(value)):
         raise DomainError(_("Give a language code such as “en” or “pt-br”."), code="language")
     return value.replace("_", "-").lower()
 
 
-def _flag(value: Json) -> bool:
+def _flag(value: Json, live: LiveSurvey) -> bool:
     if not isinstance(value, bool):
         raise DomainError(_("This must be true or false."), code="type")
     return value
 
 
-def read_source_id(value: Json) -> str:
+def _state(value: Json, live: LiveSurvey) -> str:
+    return Response.State.SUBMITTED if _flag(value, live) else Response.State.PARTIAL
+
+
+def _customer(value: Json, live: LiveSurvey) -> CustomerReference | None:
+    return CustomerReference.of(value)
+
+
+def read_source_id(value: Json, live: LiveSurvey | None = None) -> str:
     """The sender's own id of an answer, 1 to 200 characters; a whole number is its digits. Raises DomainError."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not 0 < len(text) <= 200 or _UNSTORABLE.search(text):
@@ -198,7 +188,7 @@ def read_time(value: Json, live: LiveSurvey) -> datetime:
         raise DomainError(_("This time is out of range."), code="time") from None
 
 
-def read_attributes(value: Json) -> dict[str, Json]:
+def read_attributes(value: Json, live: LiveSurvey | None = None) -> dict[str, Json]:
     """Further facts of an answer: a flat object of at most 50 texts, numbers and booleans. Raises DomainError."""
     if not isinstance(value, dict) or len(value) > MAX_ATTRIBUTES:
         raise DomainError(_("Attributes are an object of at most %(n)d fields.") % {"n": MAX_ATTRIBUTES}, code="type")
@@ -211,6 +201,20 @@ def read_attributes(value: Json) -> dict[str, Json]:
             message = _("An attribute's text has at most %(n)d characters.") % {"n": MAX_ATTRIBUTE_TEXT}
             raise DomainError(message, code="too_long")
     return {name: entry for name, entry in value.items() if entry is not None}
+
+
+_READERS: Final = (
+    ("customer", "customer", _customer),
+    ("touchpoint", "touchpoint_id", _touchpoint),
+    ("channel", "channel", read_channel),
+    ("language", "language", read_language),
+    ("occurred_at", "occurred_at", read_time),
+    ("source_id", "source_id", read_source_id),
+    ("completed", "state", _state),
+    ("contact_ok", "contact_ok", _flag),
+    ("attributes", "attributes", read_attributes),
+)
+"""Documented field, where it goes in a ``NewResponse``, and what reads it."""
 
 
 def make_row(

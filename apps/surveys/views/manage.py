@@ -30,6 +30,7 @@ from cxm.errors import DomainError
 from cxm.web.forms import domain_errors_into
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, respondent_csp, see_other
+from cxm.web.http import MemberRequest
 
 PAGE_SIZE = 50
 SORTS = {"name": "name", "created": "created_at", "state": "state"}
@@ -38,7 +39,7 @@ BANDS = {"low": "det", "middle": "pas", "high": "pro"}
 
 
 @permission_required("surveys.view")
-def survey_list(request: HttpRequest) -> HttpResponse:
+def survey_list(request: MemberRequest) -> HttpResponse:
     """Every survey with its state, its answers and its score."""
     found = SurveyFilter(request.GET or None, queryset=queries.surveys(), request=request)
     rows = found.qs if not found.is_bound or found.form.is_valid() else found.queryset.none()
@@ -62,7 +63,7 @@ def survey_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("surveys.edit")
-def survey_create(request: HttpRequest) -> HttpResponse:
+def survey_create(request: MemberRequest) -> HttpResponse:
     """A name, a kind, what it is about, languages: the standard wording is already there."""
     initial = {name: request.GET[name] for name in ("name", "kind") if name in request.GET}
     form = SurveyForm(request.POST or None, organization=request.organization, initial=initial)
@@ -77,7 +78,7 @@ def survey_create(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("surveys.view")
-def survey_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def survey_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """The results of a survey, its link, and what can be done with it."""
     survey = _survey(pk)
     results = registry.results_of(actor=request.actor, organization=request.organization, surveys=[survey])
@@ -104,7 +105,7 @@ def survey_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("surveys.edit")
-def survey_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+def survey_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
     """The draft: properties, every word in every language, and how it looks on a phone."""
     survey = _survey(pk)
     form = _edit_form(request, survey)
@@ -126,7 +127,7 @@ def survey_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("surveys.edit")
 @respondent_csp(frame_ancestors=["'self'"])
-def survey_preview(request: HttpRequest, pk: UUID) -> HttpResponse:
+def survey_preview(request: MemberRequest, pk: UUID) -> HttpResponse:
     """The respondent's page as the form beside it would make it; nothing is stored."""
     survey = _survey(pk)
     raw = survey.definition
@@ -161,7 +162,7 @@ def survey_preview(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("surveys.edit")
 @require_POST
-def survey_standard(request: HttpRequest, pk: UUID) -> HttpResponse:
+def survey_standard(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Back to the standard wording."""
     survey = _survey(pk)
     services.use_standard_wording(actor=request.actor, survey=survey)
@@ -171,7 +172,7 @@ def survey_standard(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("surveys.publish")
 @require_POST
-def survey_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
+def survey_publish(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Freeze the draft and take answers."""
     survey = _survey(pk)
     try:
@@ -186,7 +187,7 @@ def survey_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("surveys.publish")
 @require_POST
-def survey_close(request: HttpRequest, pk: UUID) -> HttpResponse:
+def survey_close(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Take no further answers."""
     survey = _survey(pk)
     services.close_survey(actor=request.actor, survey=survey)
@@ -196,7 +197,7 @@ def survey_close(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("surveys.edit")
 @require_POST
-def survey_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+def survey_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Remove a survey that nobody answered."""
     services.delete_survey(actor=request.actor, survey=_survey(pk))
     messages.success(request, _("Survey removed."))
@@ -204,7 +205,7 @@ def survey_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("surveys.view")
-def survey_qr(request: HttpRequest, pk: UUID) -> HttpResponse:
+def survey_qr(request: MemberRequest, pk: UUID) -> HttpResponse:
     """The open link as a QR code, for posters and receipts."""
     survey = _survey(pk)
     buffer = BytesIO()
@@ -224,7 +225,7 @@ def _survey(pk: UUID) -> Survey:
     return survey
 
 
-def _edit_form(request: HttpRequest, survey: Survey) -> EditForm:
+def _edit_form(request: MemberRequest, survey: Survey) -> EditForm:
     initial = {name: getattr(survey, name) for name in ("name", "kind", "touchpoint", "relationship", "anonymous")}
     initial["languages"] = survey.languages
     return EditForm(request.POST or None, organization=request.organization, survey=survey, initial=initial)
@@ -250,14 +251,14 @@ def _has_unpublished_changes(survey: Survey) -> bool:
     return bool(survey.current_version) and _current(survey).to_json() != parse_definition(survey.definition).to_json()
 
 
-def _is_standard(request: HttpRequest, survey: Survey, definition: Definition) -> bool:
+def _is_standard(request: MemberRequest, survey: Survey, definition: Definition) -> bool:
     touchpoint = survey.touchpoint
     return is_standard_wording(
         definition, survey.kind, request.organization.name, touchpoint.name if touchpoint else ""
     )
 
 
-def _open_url(request: HttpRequest, survey: Survey) -> str:
+def _open_url(request: MemberRequest, survey: Survey) -> str:
     return settings.BASE_URL + reverse("open_survey", args=[request.organization.slug, survey.slug])
 
 
