@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.dashboards.tables import FEEDBACK_COLUMNS, feedback_rows
 from apps.metrics.feedback import feedback, read_feedback_filter
+from apps.surveys.registry import register_answer_list
 from cxm.actor import Actor
 from cxm.exports import ExportKind, Rows, register_export
 from cxm.web.navigation import NavItem, register_nav
@@ -62,3 +63,4 @@ register_export(
         rows=answer_rows,
     )
 )
+register_answer_list("dashboards:feedback")

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.customers.models import Customer
 from apps.customers.services import CustomerReference
+from apps.metrics.folding import refold_organization
 from apps.organizations.models import Organization
 from apps.surveys.models import Survey
 from cxm.scope import tenant
@@ -179,3 +180,25 @@ def test_answers_stand_on_the_customers_timeline(manager: Client, acme: Organiza
         an_answer(a_survey(), 9, "Lovely", customer=CustomerReference(external_id="C-1"))
         customer = Customer.objects.get()
     assert "Lovely" in manager.get(f"/o/{acme.slug}/customers/{customer.pk}/").content.decode()
+
+
+def test_scores_and_their_spread_stand_on_the_pages_once_folded(manager: Client, acme: Organization) -> None:
+    with tenant(acme):
+        survey = a_survey()
+        for score in (10, 10, 9, 7, 3):
+            an_answer(survey, score)
+        refold_organization()
+    detail = manager.get(page(acme, survey)).content.decode()
+    assert "+40" in detail
+    assert "Show as table" in detail
+    assert f"/o/{acme.slug}/feedback/?survey={survey.pk}" in detail
+    assert "+40" in manager.get(page(acme)).content.decode()
+
+
+def test_an_anonymous_survey_shows_no_spread_below_its_threshold(manager: Client, acme: Organization) -> None:
+    with tenant(acme):
+        survey = a_survey(anonymous=True)
+        for score in (10, 3):
+            an_answer(survey, score)
+        refold_organization()
+    assert "Show as table" not in manager.get(page(acme, survey)).content.decode()
