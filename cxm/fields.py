@@ -31,7 +31,7 @@ class TenantField(models.ForeignKey):
         kwargs.setdefault("related_name", "+")
         super().__init__(to or settings.CXM_TENANT_MODEL, on_delete, **kwargs)
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Any, dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         for fixed in ("db_index", "editable", "default", "db_constraint"):
             kwargs.pop(fixed, None)
@@ -48,7 +48,8 @@ class TenantField(models.ForeignKey):
         if model is None:
             return True
         return not any(
-            isinstance(f, TenantRelation) and not f.null and f.db_constraint for f in model._meta.local_fields
+            isinstance(f, TenantRelation) and not f.null and f.db_constraint  # type: ignore[attr-defined]
+            for f in model._meta.local_fields
         )
 
     @db_constraint.setter

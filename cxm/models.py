@@ -47,7 +47,8 @@ def _tenancy_errors(model: type[models.Model]) -> list[checks.CheckMessage]:
         if field.unique and not field.primary_key and not isinstance(field, TenantRelation):
             error(3, "unique=True would hold across organisations: use UniqueConstraint(fields=['tenant', ...])", field)
     for field in meta.local_many_to_many:
-        if field.remote_field.through._meta.auto_created:
+        through: Any = field.remote_field.through
+        if through._meta.auto_created:
             error(4, "a many-to-many of a tenant model needs a TenantModel as through=", field)
     for constraint in meta.constraints:
         if isinstance(constraint, models.UniqueConstraint) and constraint.fields and constraint.fields[0] != "tenant":

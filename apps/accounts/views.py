@@ -3,7 +3,7 @@
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -13,11 +13,12 @@ from apps.accounts import queries, services
 from apps.accounts.clients import device_name
 from apps.accounts.forms import ProfileForm
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import SignedInRequest
 from cxm.web.views import render_page, see_other, signed_in_view
 
 
 @signed_in_view
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: SignedInRequest) -> HttpResponse:
     """Name, language, time zone, colours, shortcuts."""
     form = ProfileForm(request.POST if request.method == "POST" else None, user=request.user)
     if request.method == "POST" and form.is_valid():
@@ -29,7 +30,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in_view
-def security(request: HttpRequest) -> HttpResponse:
+def security(request: SignedInRequest) -> HttpResponse:
     """Password, passkeys, authenticator app, recovery codes, and where one is signed in."""
     context = {
         "passkeys": queries.passkeys_of(request.user),
@@ -43,7 +44,7 @@ def security(request: HttpRequest) -> HttpResponse:
 
 @signed_in_view
 @require_POST
-def end_session(request: HttpRequest, pk: int) -> HttpResponse:
+def end_session(request: SignedInRequest, pk: int) -> HttpResponse:
     """Sign out one device."""
     session = get_object_or_404(queries.tracked_sessions(request.user), pk=pk)
     services.end_session(user=request.user, session=session)
@@ -53,7 +54,7 @@ def end_session(request: HttpRequest, pk: int) -> HttpResponse:
 
 @signed_in_view
 @require_POST
-def end_other_sessions(request: HttpRequest) -> HttpResponse:
+def end_other_sessions(request: SignedInRequest) -> HttpResponse:
     """Sign out every device but this one."""
     services.end_other_sessions(user=request.user, keep=request.session.session_key or "")
     messages.success(request, _("All other devices are signed out."))

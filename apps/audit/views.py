@@ -7,13 +7,14 @@ from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 
 from apps.audit import queries
 from apps.audit.filters import AuditFilter
 from apps.audit.models import AuditEntry
 from apps.audit.services import record
 from cxm.spreadsheets import csv_lines
+from cxm.web.http import MemberRequest
 from cxm.web.views import permission_required, render_page
 
 PAGE = 50
@@ -29,7 +30,7 @@ class Line:
 
 
 @permission_required("audit.view")
-def log(request: HttpRequest) -> HttpResponse:
+def log(request: MemberRequest) -> HttpResponse:
     """Who did what, when, from where; filtered, the newest first."""
     request.actor.require_everywhere("audit.view")
     found = AuditFilter(request.GET, queryset=queries.entries(), request=request)
@@ -39,7 +40,7 @@ def log(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("audit.view")
-def export(request: HttpRequest) -> StreamingHttpResponse:
+def export(request: MemberRequest) -> StreamingHttpResponse:
     """What the filters leave, as CSV, sent while it is read: a log of any length takes the same memory."""
     request.actor.require_everywhere("audit.view")
     found = AuditFilter(request.GET, queryset=queries.entries(), request=request)

@@ -161,7 +161,7 @@ class CustomerViewSet(TenantViewSet):
             list(Customer.objects.select_for_update().filter(external_id=external_id).values_list("pk"))
             row = self.find_by_external_id(external_id)
             require_match(request, etag_of(render_json(self.representation(row))))
-        row, made = services.upsert_customer(actor=request.actor, external_id=external_id, values=values)
+        row, made = services.upsert_customer(actor=self.request.actor, external_id=external_id, values=values)
         if made:
             return self.created(row)
         return Response(self.representation(self.reread(row)))
@@ -201,7 +201,7 @@ class CustomerViewSet(TenantViewSet):
             at, pk = decode_cursor(purpose, cursor)
             before = (datetime.fromisoformat(at), UUID(pk))
         found = timeline_of(
-            actor=request.actor,
+            actor=self.request.actor,
             customer_id=customer.pk,
             kinds=kinds,
             channel=request.query_params.get("channel", ""),
@@ -239,7 +239,7 @@ class CustomerViewSet(TenantViewSet):
         customer = self.get_object()
         serializer = ConsentSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        consent = services.record_consent(actor=request.actor, customer=customer, **serializer.validated_data)
+        consent = services.record_consent(actor=self.request.actor, customer=customer, **serializer.validated_data)
         return Response(ConsentSerializer(consent).data, status=status.HTTP_201_CREATED)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import NoReverseMatch
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -20,6 +20,7 @@ from apps.customers.models import Customer
 from apps.customers.timeline import Position, TimelineItem, sources_for, timeline_of
 from cxm.ids import parse_uuid
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
@@ -29,7 +30,7 @@ SORTS = {"name": "name", "created": "created_at", "external_id": "external_id", 
 
 
 @permission_required("customers.view")
-def customer_list(request: HttpRequest) -> HttpResponse:
+def customer_list(request: MemberRequest) -> HttpResponse:
     """The customers one may see, searched, filtered and sorted."""
     found = CustomerFilter(request.GET or None, queryset=queries.customers(request.actor), request=request)
     rows = found.qs if not found.is_bound or found.form.is_valid() else found.queryset.none()
@@ -38,7 +39,7 @@ def customer_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("customers.edit")
-def customer_create(request: HttpRequest) -> HttpResponse:
+def customer_create(request: MemberRequest) -> HttpResponse:
     """Make a customer by hand."""
     form = CustomerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -50,7 +51,7 @@ def customer_create(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("customers.view")
-def customer_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def customer_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """One customer: identifiers, attributes, consent, timeline. Opening it is written to the audit log."""
     customer = queries.customer_for(request.actor, pk)
     services.record_customer_viewed(actor=request.actor, customer=customer)
@@ -58,7 +59,7 @@ def customer_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("customers.edit")
-def customer_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+def customer_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Change a customer."""
     customer = queries.customer_for(request.actor, pk)
     form = CustomerForm(request.POST or None, customer=customer)
@@ -71,7 +72,7 @@ def customer_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("customers.edit")
-def customer_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+def customer_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Ask, then remove a customer; the answers stay without a person."""
     customer = queries.customer_for(request.actor, pk)
     if request.method == "POST":
@@ -83,7 +84,7 @@ def customer_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("customers.edit")
 @require_POST
-def customer_consent(request: HttpRequest, pk: UUID) -> HttpResponse:
+def customer_consent(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Record what the customer said about being reached."""
     customer = queries.customer_for(request.actor, pk)
     form = ConsentForm(request.POST)
@@ -95,7 +96,7 @@ def customer_consent(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render_page(request, "customers/detail.html", profile(request, customer, form))
 
 
-def profile(request: HttpRequest, customer: Customer, form: ConsentForm) -> dict[str, Any]:
+def profile(request: MemberRequest, customer: Customer, form: ConsentForm) -> dict[str, Any]:
     """What the profile page shows. Three queries and one for each timeline source."""
     sources = sources_for(request.actor)
     kind = request.GET.get("kind", "")
@@ -146,7 +147,7 @@ def position_text(item: TimelineItem) -> str:
     return f"{item.at.astimezone(UTC).isoformat().replace('+00:00', 'Z')}_{item.id}"
 
 
-def link_of(request: HttpRequest, item: TimelineItem) -> str:
+def link_of(request: MemberRequest, item: TimelineItem) -> str:
     """The page of a timeline item, or "" when it has none."""
     if not item.page:
         return ""
@@ -156,6 +157,6 @@ def link_of(request: HttpRequest, item: TimelineItem) -> str:
         return ""
 
 
-def page_of(request: HttpRequest, customer: Customer) -> str:
+def page_of(request: MemberRequest, customer: Customer) -> str:
     """The address of a customer's profile."""
     return org_url(request.organization, "customers:detail", pk=customer.pk)

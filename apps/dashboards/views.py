@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET
@@ -37,6 +37,7 @@ from cxm.actor import Actor
 from cxm.errors import DomainError
 from cxm.ids import parse_uuid
 from cxm.spreadsheets import csv_lines
+from cxm.web.http import MemberRequest
 from cxm.web.templatetags.cx import cx_count
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page
@@ -56,7 +57,7 @@ class Page:
 
 @permission_required("metrics.view")
 @require_GET
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: MemberRequest) -> HttpResponse:
     """The dashboard: tiles, trend, distribution, touchpoints, comments."""
     actor, organization = _who(request)
     params = with_usual_period(request.GET, localdate())
@@ -88,7 +89,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @permission_required("metrics.view")
 @require_GET
-def export_scores(request: HttpRequest) -> StreamingHttpResponse:
+def export_scores(request: MemberRequest) -> StreamingHttpResponse:
     """What the dashboard shows, as a CSV table: headlines, periods and touchpoints."""
     params = with_usual_period(request.GET, localdate())
     actor, organization = _who(request)
@@ -98,7 +99,7 @@ def export_scores(request: HttpRequest) -> StreamingHttpResponse:
 
 @permission_required("feedback.view")
 @require_GET
-def feedback_list(request: HttpRequest) -> HttpResponse:
+def feedback_list(request: MemberRequest) -> HttpResponse:
     """Answers, newest first, with every filter that a number of the product can have."""
     actor, organization = _who(request)
     surveys = all_surveys()
@@ -128,7 +129,7 @@ def feedback_list(request: HttpRequest) -> HttpResponse:
 
 @permission_required("feedback.view")
 @require_GET
-def feedback_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def feedback_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """One answer, question by question, in the words of the version that was answered."""
     actor, _organization = _who(request)
     found = answer(pk, actor=actor)
@@ -143,7 +144,7 @@ def feedback_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("exports.run")
 @require_GET
-def export_feedback(request: HttpRequest) -> StreamingHttpResponse:
+def export_feedback(request: MemberRequest) -> StreamingHttpResponse:
     """The filtered answers as CSV, at most 50,000 rows."""
     actor, organization = _who(request)
     actor.require("feedback.view")
@@ -152,7 +153,7 @@ def export_feedback(request: HttpRequest) -> StreamingHttpResponse:
     return _csv(feedback_rows(found.rows[:MOST_ROWS], with_customers=with_customers), "feedback")
 
 
-def _who(request: HttpRequest) -> tuple[Actor, Organization]:
+def _who(request: MemberRequest) -> tuple[Actor, Organization]:
     return request.actor, request.organization  # type: ignore[attr-defined]
 
 
@@ -167,7 +168,7 @@ def _languages(organization: Organization, surveys: list[SurveyFacts], chosen: s
     return sorted(offered - {""})
 
 
-def _choices(request: HttpRequest, surveys: list[SurveyFacts], touchpoints: list[Touchpoint]) -> dict[str, Any]:
+def _choices(request: MemberRequest, surveys: list[SurveyFacts], touchpoints: list[Touchpoint]) -> dict[str, Any]:
     return {
         "surveys": surveys,
         "touchpoints": [(touchpoint.key, touchpoint.name) for touchpoint in touchpoints],
@@ -176,7 +177,7 @@ def _choices(request: HttpRequest, surveys: list[SurveyFacts], touchpoints: list
     }
 
 
-def _page(request: HttpRequest, rows: QuerySet[Response]) -> Page:
+def _page(request: MemberRequest, rows: QuerySet[Response]) -> Page:
     """The page after the answer that `after` names. Two queries: rows and their number."""
     total = rows.count()
     position = _position(request.GET)

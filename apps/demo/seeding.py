@@ -253,7 +253,7 @@ def _ideas(organization: Organization, people: dict[str, User], touchpoints: dic
         for voter in everybody[:votes]:
             vote_for_idea(actor=voter, idea=idea)
     comment_on_idea(
-        actor=everybody[1], idea=Idea.objects.order_by("number").first(), body="The new invoice page goes half the way."
+        actor=everybody[1], idea=Idea.objects.earliest("number"), body="The new invoice page goes half the way."
     )
 
 

@@ -6,6 +6,7 @@ Everything here is made up. Names, places and texts are our own; addresses end i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 COMPANY = "Nordwind Energy"
 SLUG = "nordwind"
@@ -375,7 +376,7 @@ BUSINESS = {
     ],
 }
 
-MAPS = [SWITCHING, BUSINESS]
+MAPS: list[dict[str, Any]] = [SWITCHING, BUSINESS]
 
 IDEAS = [  # title, body, touchpoint, author, votes
     (

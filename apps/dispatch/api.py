@@ -141,7 +141,7 @@ class InvitationViewSet(ListMixin, ResourceViewSet):
         survey = self.survey()
         wish = InviteSerializer(data=self.object_body())
         wish.is_valid(raise_exception=True)
-        counts = services.invite_customers(actor=request.actor, survey=survey, **wish.validated_data)
+        counts = services.invite_customers(actor=self.request.actor, survey=survey, **wish.validated_data)
         return Response(InvitationCountsSerializer(counts).data, status=status.HTTP_202_ACCEPTED)
 
 

@@ -11,7 +11,7 @@ from csp.constants import HEADER as CSP_HEADER
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -36,6 +36,7 @@ from cxm.actor import Actor
 from cxm.errors import DomainError, NotAllowed
 from cxm.scope import tenant
 from cxm.web.forms import add_domain_errors, domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, public_view, render_page, see_other, signed_in_view
 
@@ -49,7 +50,7 @@ MAIL_POLICY = (
 
 
 @permission_required("surveys.send")
-def send(request: HttpRequest, pk: UUID) -> HttpResponse:
+def send(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Choose, look at what would happen, then send exactly that many mails."""
     survey = get_object_or_404(Survey.objects.select_related("touchpoint"), pk=pk)
     zone = ZoneInfo(request.organization.timezone)
@@ -96,11 +97,11 @@ def _sent_message(number: int) -> str:
     return ngettext("%(n)d mail is on its way.", "%(n)d mails are on their way.", number) % {"n": number}
 
 
-def _list_url(request: HttpRequest, survey: Survey) -> str:
+def _list_url(request: MemberRequest, survey: Survey) -> str:
     return org_url(request.organization, "dispatch:invitations", pk=survey.pk)
 
 
-def _preview_mail(request: HttpRequest, survey: Survey, form: SendForm) -> dict[str, Any]:
+def _preview_mail(request: MemberRequest, survey: Survey, form: SendForm) -> dict[str, Any]:
     """The mail as it would look, without a link that works."""
     language = (survey.languages or ["en"])[0]
     batch = InvitationBatch(survey=survey, subject=form.cleaned_data["subject"], opening=form.cleaned_data["opening"])
@@ -122,7 +123,7 @@ def _sample_link() -> str:
 
 @permission_required("surveys.send")
 @require_safe
-def mail_preview(request: HttpRequest, pk: UUID) -> HttpResponse:
+def mail_preview(request: MemberRequest, pk: UUID) -> HttpResponse:
     """The HTML of the mail, for the frame of the sending page: `?subject=&opening=&language=`."""
     survey = get_object_or_404(Survey.objects.select_related("touchpoint"), pk=pk, state=Survey.State.LIVE)
     languages = survey.languages or ["en"]
@@ -140,7 +141,7 @@ def mail_preview(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("surveys.view")
-def invitations(request: HttpRequest, pk: UUID) -> HttpResponse:
+def invitations(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Who was asked, who was not and why; how the newest sending is getting on."""
     survey = get_object_or_404(Survey, pk=pk)
     visible = queries.visible_invitations(request.actor, survey)
@@ -198,7 +199,7 @@ def _state_badge(state: str) -> tuple[str, str]:
 
 @permission_required("surveys.send")
 @require_POST
-def cancel(request: HttpRequest, pk: UUID, batch: UUID) -> HttpResponse:
+def cancel(request: MemberRequest, pk: UUID, batch: UUID) -> HttpResponse:
     """Take back what has not been sent of one sending."""
     sending = get_object_or_404(InvitationBatch, pk=batch, survey_id=pk)
     number = services.cancel_batch(actor=request.actor, batch=sending)
@@ -210,7 +211,7 @@ def cancel(request: HttpRequest, pk: UUID, batch: UUID) -> HttpResponse:
 
 @permission_required("surveys.send")
 @require_POST
-def retry(request: HttpRequest, pk: UUID) -> HttpResponse:
+def retry(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Queue again what could not be sent."""
     survey = get_object_or_404(Survey, pk=pk)
     number = services.retry_failed(actor=request.actor, survey=survey)
@@ -221,7 +222,7 @@ def retry(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("surveys.send")
-def suppression_list(request: HttpRequest) -> HttpResponse:
+def suppression_list(request: MemberRequest) -> HttpResponse:
     """Who must not be mailed; add an address by hand."""
     form = SuppressionForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -235,7 +236,7 @@ def suppression_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("organization.settings")
-def suppression_lift(request: HttpRequest, pk: UUID) -> HttpResponse:
+def suppression_lift(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Take somebody off the list, saying why."""
     suppression = get_object_or_404(Suppression.objects.in_force().select_related("customer"), pk=pk)
     form = LiftForm(request.POST or None)
@@ -249,7 +250,7 @@ def suppression_lift(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("organization.settings")
 @require_safe
-def mailbox(request: HttpRequest) -> HttpResponse:
+def mailbox(request: MemberRequest) -> HttpResponse:
     """The mails of the organisation that no mail server took, because there is none."""
     rows = MailboxMessage.objects.filter(organization=request.organization).order_by("-created_at", "-id")
     page = Paginator(rows.defer("html", "text"), PAGE_SIZE).get_page(request.GET.get("page"))
@@ -259,7 +260,7 @@ def mailbox(request: HttpRequest) -> HttpResponse:
 
 @permission_required("organization.settings")
 @require_safe
-def mailbox_message(request: HttpRequest, pk: UUID) -> HttpResponse:
+def mailbox_message(request: MemberRequest, pk: UUID) -> HttpResponse:
     """One mail: its headers, the HTML in a frame of its own, and the text."""
     message = get_object_or_404(MailboxMessage, pk=pk, organization=request.organization)
     frame = org_url(request.organization, "dispatch:mailbox_html", pk=pk) if message.html else ""
@@ -268,7 +269,7 @@ def mailbox_message(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("organization.settings")
 @require_safe
-def mailbox_html(request: HttpRequest, pk: UUID) -> HttpResponse:
+def mailbox_html(request: MemberRequest, pk: UUID) -> HttpResponse:
     """The HTML of a mail, for its frame."""
     message = get_object_or_404(MailboxMessage, pk=pk, organization=request.organization)
     return mail_document(message.html)
@@ -276,7 +277,7 @@ def mailbox_html(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @signed_in_view
 @require_safe
-def account_mailbox_door(request: HttpRequest) -> HttpResponse:
+def account_mailbox_door(request: MemberRequest) -> HttpResponse:
     """Platform staff find the mailbox of account mails here; for everybody else there is no such page."""
     if settings.EMAIL_URL_IS_SET or not request.user.is_staff:
         raise Http404
@@ -285,7 +286,7 @@ def account_mailbox_door(request: HttpRequest) -> HttpResponse:
 
 @public_view
 @require_safe
-def account_mailbox(request: HttpRequest, key: str) -> HttpResponse:
+def account_mailbox(request: MemberRequest, key: str) -> HttpResponse:
     """Mails about accounts (codes, resets), for who knows the key that `manage.py mailbox` prints on the machine."""
     _require_key(key)
     rows = MailboxMessage.objects.filter(organization=None).order_by("-created_at", "-id").defer("html", "text")
@@ -295,7 +296,7 @@ def account_mailbox(request: HttpRequest, key: str) -> HttpResponse:
 
 @public_view
 @require_safe
-def account_mailbox_message(request: HttpRequest, key: str, pk: UUID) -> HttpResponse:
+def account_mailbox_message(request: MemberRequest, key: str, pk: UUID) -> HttpResponse:
     """One mail about an account."""
     _require_key(key)
     message = get_object_or_404(MailboxMessage, pk=pk, organization=None)
@@ -306,7 +307,7 @@ def account_mailbox_message(request: HttpRequest, key: str, pk: UUID) -> HttpRes
 
 @public_view
 @require_safe
-def account_mailbox_html(request: HttpRequest, key: str, pk: UUID) -> HttpResponse:
+def account_mailbox_html(request: MemberRequest, key: str, pk: UUID) -> HttpResponse:
     """The HTML of a mail about an account, for its frame."""
     _require_key(key)
     return _private(mail_document(get_object_or_404(MailboxMessage, pk=pk, organization=None).html))
@@ -337,7 +338,7 @@ def mail_document(html: str) -> HttpResponse:
 @public_view
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
-def stop_notices(request: HttpRequest, token: str) -> HttpResponse:
+def stop_notices(request: MemberRequest, token: str) -> HttpResponse:
     """End an organisation's notices to one person. A GET shows one button; a POST, also a mail program's, is the end.
 
     No cookie, no sign-in and no redirect: RFC 8058 wants one request and a 200.

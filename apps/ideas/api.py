@@ -186,7 +186,7 @@ class IdeaViewSet(TenantViewSet):
         wish = VoteSerializer(data=self.object_body())
         wish.is_valid(raise_exception=True)
         voted = wish.validated_data["vote"]
-        votes = services.vote_for_idea(actor=request.actor, idea=idea, vote=voted)
+        votes = services.vote_for_idea(actor=self.request.actor, idea=idea, vote=voted)
         return Response({"votes": votes, "voted": voted})
 
     @extend_schema(responses={200: CommentSerializer(many=True)})
@@ -203,7 +203,7 @@ class IdeaViewSet(TenantViewSet):
         idea = self.get_object()
         wish = CommentSerializer(data=self.object_body())
         wish.is_valid(raise_exception=True)
-        comment = services.comment_on_idea(actor=request.actor, idea=idea, **wish.validated_data)
+        comment = services.comment_on_idea(actor=self.request.actor, idea=idea, **wish.validated_data)
         return Response(CommentSerializer(comment).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=StatusSerializer, responses={200: IdeaSerializer})
@@ -213,7 +213,7 @@ class IdeaViewSet(TenantViewSet):
         idea = self.get_object()
         wish = StatusSerializer(data=self.object_body())
         wish.is_valid(raise_exception=True)
-        services.set_idea_status(actor=request.actor, idea=idea, **wish.validated_data)
+        services.set_idea_status(actor=self.request.actor, idea=idea, **wish.validated_data)
         return Response(self.representation(self.get_object()))
 
     @extend_schema(request=MergeSerializer, responses={200: IdeaSerializer})
@@ -226,7 +226,7 @@ class IdeaViewSet(TenantViewSet):
         into = self.get_queryset().filter(pk=wish.validated_data["into"]).first()
         if into is None:
             raise serializers.ValidationError({"into": [_("There is no idea with this id.")]}, code="not_found")
-        remaining = services.merge_idea(actor=request.actor, idea=idea, into=into)
+        remaining = services.merge_idea(actor=self.request.actor, idea=idea, into=into)
         return Response(self.representation(self.reread(remaining)))
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.files.storage import default_storage
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -20,6 +20,7 @@ from apps.ideas.models import Idea
 from apps.ideas.pictures import CONTENT_TYPE
 from apps.touchpoints.models import Touchpoint
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import is_htmx, permission_required, render_page, see_other
 
@@ -38,7 +39,7 @@ BADGES: Final = {
 
 
 @permission_required("ideas.view")
-def idea_list(request: HttpRequest) -> HttpResponse:
+def idea_list(request: MemberRequest) -> HttpResponse:
     """What was proposed, filtered and sorted. Merged ideas are shown when the filter asks for them."""
     found = IdeaFilter(request.GET or None, queryset=queries.ideas(request.actor), request=request)
     valid = not found.is_bound or found.form.is_valid()
@@ -53,7 +54,7 @@ def idea_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("ideas.submit")
-def idea_create(request: HttpRequest) -> HttpResponse:
+def idea_create(request: MemberRequest) -> HttpResponse:
     """Submit an idea; `?touchpoint=key` preselects where it belongs."""
     form = IdeaForm(
         request.POST or None,
@@ -72,7 +73,7 @@ def idea_create(request: HttpRequest) -> HttpResponse:
 
 @permission_required("ideas.submit")
 @require_safe
-def idea_similar(request: HttpRequest) -> HttpResponse:
+def idea_similar(request: MemberRequest) -> HttpResponse:
     """The fragment beside the title: ideas that say much the same."""
     title = request.GET.get("title", "")[:200].replace("\x00", "")
     context = {"similar": queries.similar_ideas(request.actor, title), "title": title}
@@ -80,13 +81,13 @@ def idea_similar(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("ideas.view")
-def idea_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def idea_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """One idea: votes, comments, the official answer, and for who moderates what becomes of it."""
     return _detail(request, queries.idea_for(request.actor, pk))
 
 
 @permission_required("ideas.submit")
-def idea_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+def idea_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Change an idea of one's own; who moderates may change each."""
     idea = queries.idea_for(request.actor, pk)
     if not services.may_change(request.actor, idea):
@@ -101,7 +102,7 @@ def idea_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("ideas.submit")
-def idea_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+def idea_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Ask, then remove an idea."""
     idea = queries.idea_for(request.actor, pk)
     if not services.may_change(request.actor, idea):
@@ -115,7 +116,7 @@ def idea_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("ideas.vote")
 @require_POST
-def idea_vote(request: HttpRequest, pk: UUID) -> HttpResponse:
+def idea_vote(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Vote, or take the vote back (`vote=0`)."""
     idea = queries.idea_for(request.actor, pk)
     services.vote_for_idea(actor=request.actor, idea=idea, vote=request.POST.get("vote") != "0")
@@ -127,7 +128,7 @@ def idea_vote(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("ideas.comment")
 @require_POST
-def idea_comment(request: HttpRequest, pk: UUID) -> HttpResponse:
+def idea_comment(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Add a comment."""
     idea = queries.idea_for(request.actor, pk)
     form = CommentForm(request.POST)
@@ -140,7 +141,7 @@ def idea_comment(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("ideas.moderate")
 @require_POST
-def idea_status(request: HttpRequest, pk: UUID) -> HttpResponse:
+def idea_status(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Set status and official answer."""
     idea = queries.idea_for(request.actor, pk)
     form = StatusForm(request.POST, idea=idea)
@@ -154,7 +155,7 @@ def idea_status(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("ideas.moderate")
 @require_POST
-def idea_merge(request: HttpRequest, pk: UUID) -> HttpResponse:
+def idea_merge(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Merge a duplicate into the idea with the number given."""
     idea = queries.idea_for(request.actor, pk)
     form = MergeForm(request.POST)
@@ -172,7 +173,7 @@ def idea_merge(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("ideas.view")
 @require_safe
-def idea_picture(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+def idea_picture(request: MemberRequest, pk: UUID) -> HttpResponseBase:
     """The picture of an idea, as it was drawn anew on upload."""
     idea = queries.idea_for(request.actor, pk)
     if not idea.picture or not default_storage.exists(idea.picture):
@@ -184,7 +185,7 @@ def idea_picture(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     )
 
 
-def _detail(request: HttpRequest, idea: Idea, **forms: Any) -> HttpResponse:
+def _detail(request: MemberRequest, idea: Idea, **forms: Any) -> HttpResponse:
     moderates = request.actor.can("ideas.moderate")
     context: dict[str, Any] = {
         "idea": idea,
@@ -205,5 +206,5 @@ def _touchpoint(key: str) -> Touchpoint | None:
     return Touchpoint.objects.filter(key=key).first() if key and "\x00" not in key else None
 
 
-def _page_of(request: HttpRequest, idea: Idea) -> str:
+def _page_of(request: MemberRequest, idea: Idea) -> str:
     return org_url(request.organization, "ideas:detail", pk=idea.pk)

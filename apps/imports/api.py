@@ -26,7 +26,7 @@ from cxm.exports import export_kinds
 from cxm.ids import parse_uuid
 from cxm.spreadsheets import csv_lines
 
-PUBLIC_STATES = {ImportJob.State.DRAFT: "queued", ImportJob.State.STOPPED: "failed"}
+PUBLIC_STATES: dict[str, str] = {ImportJob.State.DRAFT: "queued", ImportJob.State.STOPPED: "failed"}
 """A stopped import failed, as far as a program is concerned; ``error`` says that it was stopped."""
 
 
@@ -93,20 +93,21 @@ class ImportViewSet(ReadOnlyTenantViewSet):
     @extend_schema(request={"multipart/form-data": ImportRequestSerializer}, responses={202: ImportSerializer})
     def create(self, request: Request) -> Response:
         """Start an import: 202, and the job to watch."""
+        form: Any = request.data
         upload = request.FILES.get("file")
         if upload is None:
             raise DomainError(
                 _("Send the file in the field “file” of a multipart form."), field="file", code="required"
             )
-        if "mapping" not in request.data:
+        if "mapping" not in form:
             raise DomainError(_("Say which column is what, as JSON."), field="mapping", code="required")
         job = services.submit_import(
-            actor=request.actor,
-            kind=str(request.data.get("kind", "")),
+            actor=self.request.actor,
+            kind=str(form.get("kind", "")),
             upload=upload,
-            mapping=services.mapping_from_text(str(request.data["mapping"])),
-            survey=_survey(request.data.get("survey")),
-            dry_run=str(request.data.get("dry_run", "")).strip().lower() in {"1", "true", "yes", "on"},
+            mapping=services.mapping_from_text(str(form["mapping"])),
+            survey=_survey(form.get("survey")),
+            dry_run=str(form.get("dry_run", "")).strip().lower() in {"1", "true", "yes", "on"},
         )
         return Response(self.get_serializer(job).data, status=status.HTTP_202_ACCEPTED, headers=self.location(job))
 
@@ -114,7 +115,7 @@ class ImportViewSet(ReadOnlyTenantViewSet):
     @action(detail=True, methods=["post"], parser_classes=(SafeJsonParser,))
     def stop(self, request: Request, id: str) -> Response:
         """Stop a queued or running import; what is in stays in."""
-        return Response(self.get_serializer(services.stop_import(actor=request.actor, job=self.get_object())).data)
+        return Response(self.get_serializer(services.stop_import(actor=self.request.actor, job=self.get_object())).data)
 
     @extend_schema(responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.BINARY)})
     @action(detail=True, methods=["get"], url_path="refused", url_name="refused-file")
@@ -173,7 +174,7 @@ class ExportViewSet(ReadOnlyTenantViewSet):
         """Ask for a file: 202, and the job to watch."""
         body = self.object_body()
         job = exports.request_export(
-            actor=request.actor,
+            actor=self.request.actor,
             kind=str(body.get("kind", "")),
             format=str(body.get("format", "")),
             filters=body.get("filters", {}),
@@ -187,7 +188,7 @@ class ExportViewSet(ReadOnlyTenantViewSet):
     def file(self, request: Request, id: str) -> FileResponse:
         """The written file."""
         job = self.get_object()
-        request.actor.require(export_kinds()[job.kind].permission)
+        self.request.actor.require(export_kinds()[job.kind].permission)
         if job.state != ExportJob.State.DONE or not exports.file_of(job).exists():
             raise Http404
         return FileResponse(exports.file_of(job).open("rb"), as_attachment=True, content_type=CONTENT_TYPES[job.format])

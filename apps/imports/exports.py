@@ -105,7 +105,7 @@ def run_export(job_id: uuid.UUID) -> None:
 def _write(job: ExportJob) -> int:
     kind = export_kinds()[job.kind]
     actor = _restored_actor(job.filters["actor"])
-    organization = Organization.objects.get(pk=job.tenant_id)
+    organization = Organization.objects.get(pk=current_tenant_id())
     job.file = f"{job.tenant_id}/exports/{uuid.uuid4().hex}"
     path = file_of(job)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -215,7 +215,7 @@ def run_import(job_id: uuid.UUID, *, seconds: float = SLICE_SECONDS) -> None:
     job = _claim(job_id)
     if job is None:
         return
-    organization = Organization.objects.get(pk=job.tenant_id)
+    organization = Organization.objects.get(pk=current_tenant_id())
     try:
         table = open_table(file_of(job))
         if not job.rows:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -20,6 +20,7 @@ from cxm.errors import DomainError
 from cxm.exports import export_kinds
 from cxm.spreadsheets import csv_lines
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
@@ -31,14 +32,14 @@ CONTENT_TYPES = {
 
 
 @permission_required("imports.run")
-def import_list(request: HttpRequest) -> HttpResponse:
+def import_list(request: MemberRequest) -> HttpResponse:
     """Imports, newest first."""
     page = Paginator(queries.imports_of(request.actor), 50).get_page(request.GET.get("page"))
     return render_page(request, "imports/list.html", {"page": page})
 
 
 @permission_required("imports.run")
-def import_create(request: HttpRequest) -> HttpResponse:
+def import_create(request: MemberRequest) -> HttpResponse:
     """Step 1: the file, what it holds, and the survey (an existing one, or a new one made on the way)."""
     form = UploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
@@ -50,7 +51,7 @@ def import_create(request: HttpRequest) -> HttpResponse:
     return render_page(request, "imports/upload.html", {"form": form})
 
 
-def _survey(request: HttpRequest, data: dict[str, str]) -> Survey | None:
+def _survey(request: MemberRequest, data: dict[str, str]) -> Survey | None:
     choice = data["survey"]
     if not choice.startswith("new-"):
         return Survey.objects.filter(pk=choice).first()
@@ -61,7 +62,7 @@ def _survey(request: HttpRequest, data: dict[str, str]) -> Survey | None:
 
 
 @permission_required("imports.run")
-def import_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Step 2, the columns, while the job is a draft; then its progress, and what was refused."""
     job = queries.import_for(request.actor, pk)
     if job.state == ImportJob.State.DRAFT:
@@ -73,7 +74,7 @@ def import_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
 
 
-def _choose_columns(request: HttpRequest, job: ImportJob) -> HttpResponse:
+def _choose_columns(request: MemberRequest, job: ImportJob) -> HttpResponse:
     preview = services.preview_import(job)
     form = MappingForm(
         request.POST or None,
@@ -95,7 +96,7 @@ def _choose_columns(request: HttpRequest, job: ImportJob) -> HttpResponse:
 
 @require_POST
 @permission_required("imports.run")
-def import_stop(request: HttpRequest, pk: UUID) -> HttpResponse:
+def import_stop(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Stop a running import; what is in stays in."""
     services.stop_import(actor=request.actor, job=queries.import_for(request.actor, pk))
     messages.success(request, _("The import stops after the rows it is at."))
@@ -103,7 +104,7 @@ def import_stop(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("imports.run")
-def import_refused(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+def import_refused(request: MemberRequest, pk: UUID) -> HttpResponseBase:
     """The rows that were refused, with line and reason, as CSV."""
     job = queries.import_for(request.actor, pk)
     response = StreamingHttpResponse(csv_lines(queries.refused_lines(job)), content_type=CONTENT_TYPES["csv"])
@@ -112,7 +113,7 @@ def import_refused(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 
 
 @permission_required("exports.run")
-def export_list(request: HttpRequest) -> HttpResponse:
+def export_list(request: MemberRequest) -> HttpResponse:
     """Exports, newest first; they are asked for where the list is that they hold."""
     page = Paginator(queries.exports_of(request.actor), 50).get_page(request.GET.get("page"))
     return render_page(request, "imports/exports.html", {"page": page})
@@ -120,7 +121,7 @@ def export_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required("exports.run")
-def export_create(request: HttpRequest) -> HttpResponse:
+def export_create(request: MemberRequest) -> HttpResponse:
     """Ask for a file with exactly what the list shows: its query string comes in the form."""
     filters = {name: request.GET.getlist(name) for name in request.GET}
     exports.request_export(
@@ -134,7 +135,7 @@ def export_create(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("exports.run")
-def export_file(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+def export_file(request: MemberRequest, pk: UUID) -> HttpResponseBase:
     """The written file, to those who may see what is in it."""
     job = queries.export_for(request.actor, pk)
     request.actor.require(export_kinds()[job.kind].permission)

@@ -74,7 +74,7 @@ class ResponseWriter:
     actor = Actor.system("import")
 
     def __init__(self, job: ImportJob, survey: Survey, mapping: ColumnMapping, zone: ZoneInfo) -> None:
-        version = SurveyVersion.objects.get(survey=survey, number=survey.current_version)
+        version = SurveyVersion.objects.get(survey=survey, number=survey.current_version or 0)
         definition = parse_definition(version.definition)
         if definition.headline is None:
             raise DomainError(_("This survey asks for no score."), field="survey")

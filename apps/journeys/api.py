@@ -225,7 +225,9 @@ class JourneyViewSet(TenantViewSet):
     def publish(self, request: Request, id: str) -> Response:
         """Freeze the draft as the next version, in force from now on; the first reaches back without limit."""
         purpose = self.object_body().get("purpose")
-        version = services.publish_journey(actor=request.actor, journey=self.get_object_to_change(), purpose=purpose)
+        version = services.publish_journey(
+            actor=self.request.actor, journey=self.get_object_to_change(), purpose=purpose
+        )
         return Response({"version": version.number})
 
     @extend_schema(responses={200: JourneyVersionSerializer(many=True)})
@@ -247,8 +249,8 @@ class JourneyViewSet(TenantViewSet):
     def scores(self, request: Request, id: str) -> Response:
         """NPS, CSAT and CES of every touchpoint of the published map, or of one version while it was in force."""
         scores = queries.journey_scores(
-            actor=request.actor,
-            organization=request.organization,
+            actor=self.request.actor,
+            organization=self.request.organization,
             journey=self.get_object(),
             params=request.query_params,
             version=read_version(request.query_params.get("version", "")),

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -35,6 +35,7 @@ from apps.journeys.services.edits import (
 from cxm.errors import DomainError, NotFound
 from cxm.ids import parse_uuid
 from cxm.web.forms import add_domain_errors, domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other, wants_json
 
@@ -46,7 +47,7 @@ Action = Callable[[], Edit]
 
 
 @permission_required("journeys.edit")
-def stage_new(request: HttpRequest, pk: UUID) -> HttpResponse:
+def stage_new(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Add a stage, at the end or at `position`."""
     journey = queries.journey_for(request.actor, pk)
 
@@ -58,10 +59,15 @@ def stage_new(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("journeys.edit")
-def stage_edit(request: HttpRequest, pk: UUID, item: UUID) -> HttpResponse:
+def stage_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
     """Rename, move or delete a stage."""
     journey = queries.journey_for(request.actor, pk)
-    known = {"actor": request.actor, "journey": journey, "stage_id": item, "version": version_of(request)}
+    known: dict[str, Any] = {
+        "actor": request.actor,
+        "journey": journey,
+        "stage_id": item,
+        "version": version_of(request),
+    }
 
     def rename(values: dict[str, Any]) -> Edit:
         if "duration" not in request.POST:
@@ -83,7 +89,7 @@ def stage_edit(request: HttpRequest, pk: UUID, item: UUID) -> HttpResponse:
 
 
 @permission_required("journeys.edit")
-def step_new(request: HttpRequest, pk: UUID) -> HttpResponse:
+def step_new(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Add a step to the stage `stage`."""
     journey = queries.journey_for(request.actor, pk)
 
@@ -94,10 +100,15 @@ def step_new(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("journeys.edit")
-def step_edit(request: HttpRequest, pk: UUID, item: UUID) -> HttpResponse:
+def step_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
     """Rename, move or delete a step, and say how the team thinks customers feel there."""
     journey = queries.journey_for(request.actor, pk)
-    known = {"actor": request.actor, "journey": journey, "step_id": item, "version": version_of(request)}
+    known: dict[str, Any] = {
+        "actor": request.actor,
+        "journey": journey,
+        "step_id": item,
+        "version": version_of(request),
+    }
 
     def move() -> Edit:
         target = step_beside(journey, item, request.POST["action"])
@@ -138,7 +149,7 @@ def step_edit(request: HttpRequest, pk: UUID, item: UUID) -> HttpResponse:
 
 
 @permission_required("journeys.edit")
-def card_new(request: HttpRequest, pk: UUID) -> HttpResponse:
+def card_new(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Add a card to the lane `lane` of the step `step`."""
     journey = queries.journey_for(request.actor, pk)
 
@@ -158,10 +169,15 @@ def card_new(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("journeys.edit")
-def card_edit(request: HttpRequest, pk: UUID, item: UUID) -> HttpResponse:
+def card_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
     """Reword, move or delete a card."""
     journey = queries.journey_for(request.actor, pk)
-    known = {"actor": request.actor, "journey": journey, "card_id": item, "version": version_of(request)}
+    known: dict[str, Any] = {
+        "actor": request.actor,
+        "journey": journey,
+        "card_id": item,
+        "version": version_of(request),
+    }
 
     def save(values: dict[str, Any]) -> Edit:
         if "evidence" not in request.POST:
@@ -176,7 +192,7 @@ def card_edit(request: HttpRequest, pk: UUID, item: UUID) -> HttpResponse:
 
 
 @permission_required("journeys.edit")
-def place_new(request: HttpRequest, pk: UUID) -> HttpResponse:
+def place_new(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Place a touchpoint on the step `step`."""
     journey = queries.journey_for(request.actor, pk)
 
@@ -189,10 +205,15 @@ def place_new(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("journeys.edit")
-def place_edit(request: HttpRequest, pk: UUID, item: UUID) -> HttpResponse:
+def place_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
     """Move a touchpoint on the map or take it off."""
     journey = queries.journey_for(request.actor, pk)
-    known = {"actor": request.actor, "journey": journey, "place_id": item, "version": version_of(request)}
+    known: dict[str, Any] = {
+        "actor": request.actor,
+        "journey": journey,
+        "place_id": item,
+        "version": version_of(request),
+    }
     row = StepTouchpoint.objects.filter(pk=item, step__stage__journey=journey)
     actions = moves(request, journey, "place", item, lambda **to: services.move_place(**known, **to))
     actions["delete"] = lambda: services.remove_place(**known)
@@ -206,7 +227,7 @@ def place_edit(request: HttpRequest, pk: UUID, item: UUID) -> HttpResponse:
 
 @permission_required("journeys.edit")
 @require_POST
-def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
+def undo(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Take back the latest own change."""
     journey = queries.journey_for(request.actor, pk)
     return done(request, journey, services.undo_edit(actor=request.actor, journey=journey))
@@ -214,7 +235,7 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("journeys.edit")
 @require_POST
-def redo(request: HttpRequest, pk: UUID) -> HttpResponse:
+def redo(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Do again what was undone last."""
     journey = queries.journey_for(request.actor, pk)
     return done(request, journey, services.redo_edit(actor=request.actor, journey=journey))
@@ -225,7 +246,7 @@ def redo(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def new_page(
-    request: HttpRequest,
+    request: MemberRequest,
     journey: Journey,
     form_class: type[forms.Form],
     add: Callable[[dict[str, Any]], Edit],
@@ -251,7 +272,7 @@ def new_page(
 
 
 def item_page(
-    request: HttpRequest,
+    request: MemberRequest,
     journey: Journey,
     row: Any,
     kind: str,
@@ -285,7 +306,7 @@ def item_page(
     return render_page(request, "journeys/item.html", context)
 
 
-def done(request: HttpRequest, journey: Journey, edit: Edit) -> HttpResponse:
+def done(request: MemberRequest, journey: Journey, edit: Edit) -> HttpResponse:
     """Back to the board with what was done; for the script, the change as it now stands."""
     if not wants_json(request):
         messages.success(request, edit.said)
@@ -304,7 +325,7 @@ def done(request: HttpRequest, journey: Journey, edit: Edit) -> HttpResponse:
     )
 
 
-def conflicting(request: HttpRequest, journey: Journey, conflict: EditConflict) -> HttpResponse:
+def conflicting(request: MemberRequest, journey: Journey, conflict: EditConflict) -> HttpResponse:
     """412 with both sides; the form can be sent again on top of what is there now, knowing it."""
     if wants_json(request):
         body = {
@@ -341,7 +362,7 @@ def standing() -> Edit:
 
 
 def moves(
-    request: HttpRequest, journey: Journey, kind: str, item: UUID, move: Callable[..., Edit]
+    request: MemberRequest, journey: Journey, kind: str, item: UUID, move: Callable[..., Edit]
 ) -> dict[str, Action]:
     """The moves of a card or touchpoint: to a named step and position, or one place in a direction."""
 
@@ -365,13 +386,13 @@ def loose_values(form: forms.Form) -> dict[str, Any]:
     return values
 
 
-def version_of(request: HttpRequest) -> int | None:
+def version_of(request: MemberRequest) -> int | None:
     """The version the sender saw: If-Match of the script, or the hidden field of a form."""
     text = request.headers.get("If-Match", "").strip('"') or request.POST.get("version", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def given(request: HttpRequest, name: str) -> UUID:
+def given(request: MemberRequest, name: str) -> UUID:
     """An id among the parameters. Raises DomainError naming it."""
     identifier = parse_uuid(request.POST.get(name) or request.GET.get(name))
     if identifier is None:
@@ -379,7 +400,7 @@ def given(request: HttpRequest, name: str) -> UUID:
     return identifier
 
 
-def number(request: HttpRequest, name: str) -> int | None:
+def number(request: MemberRequest, name: str) -> int | None:
     """A whole number among the parameters, None for anything else."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.urls import NoReverseMatch
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -23,6 +23,7 @@ from apps.metrics.filters import read_selection
 from apps.touchpoints import registry
 from apps.touchpoints.periods import PeriodForm, period_parameters, with_usual_period
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
@@ -31,7 +32,7 @@ SORTS = {"name": "name", "changed": "updated_at", "version": "published_version"
 
 
 @permission_required("journeys.view")
-def journey_list(request: HttpRequest) -> HttpResponse:
+def journey_list(request: MemberRequest) -> HttpResponse:
     """The maps one may see."""
     archived = bool(request.GET.get("archived")) and request.actor.can("journeys.edit")
     rows = queries.journeys(request.actor).filter(archived_at__isnull=not archived)
@@ -43,7 +44,7 @@ def journey_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("journeys.edit")
-def journey_create(request: HttpRequest) -> HttpResponse:
+def journey_create(request: MemberRequest) -> HttpResponse:
     """A first map in under a minute: a name and the stages as lines."""
     blank = request.GET.get("start") == "blank"
     outline = "" if blank else "\n".join(str(name) for name in OUTLINE)
@@ -62,7 +63,7 @@ def journey_create(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("journeys.view")
-def journey_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def journey_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """The map: the draft for those who edit, what is published for everybody else, or one version of it."""
     journey = queries.journey_for(request.actor, pk)
     view = shown_map(request, journey)
@@ -94,7 +95,7 @@ def journey_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("journeys.edit")
-def journey_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+def journey_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Name, persona and metric of a map, and putting it away."""
     journey = queries.journey_for(request.actor, pk)
     initial = {"name": journey.name, "persona": journey.persona_id, "metric": journey.metric}
@@ -108,7 +109,7 @@ def journey_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("journeys.publish")
-def journey_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
+def journey_publish(request: MemberRequest, pk: UUID) -> HttpResponse:
     """What is about to be published, and why."""
     journey = queries.journey_for(request.actor, pk)
     form = PublishForm(request.POST or None)
@@ -123,7 +124,7 @@ def journey_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("journeys.view")
-def journey_versions(request: HttpRequest, pk: UUID) -> HttpResponse:
+def journey_versions(request: MemberRequest, pk: UUID) -> HttpResponse:
     """What was published when and why, with what each version changed."""
     journey = queries.journey_for(request.actor, pk)
     may_edit = request.actor.can("journeys.edit")
@@ -138,7 +139,7 @@ def journey_versions(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("journeys.edit")
 @require_POST
-def journey_restore(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+def journey_restore(request: MemberRequest, pk: UUID, number: int) -> HttpResponse:
     """Make the draft what a version was."""
     journey = queries.journey_for(request.actor, pk)
     services.restore_version(actor=request.actor, journey=journey, number=number)
@@ -148,7 +149,7 @@ def journey_restore(request: HttpRequest, pk: UUID, number: int) -> HttpResponse
 
 @permission_required("journeys.edit")
 @require_POST
-def journey_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
+def journey_archive(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Put a map away or bring it back."""
     journey = queries.journey_for(request.actor, pk)
     if journey.archived_at is None:
@@ -162,7 +163,7 @@ def journey_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("journeys.edit")
 @require_POST
-def journey_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+def journey_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Remove a map that was never published; a published one is archived."""
     journey = queries.journey_for(request.actor, pk)
     services.delete_journey(actor=request.actor, journey=journey)
@@ -177,7 +178,7 @@ def journey_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 class Links:
     """Where the numbers of a board lead: the answers behind them, and a survey for what is not measured."""
 
-    def __init__(self, request: HttpRequest, params: QueryDict, metric: str) -> None:
+    def __init__(self, request: MemberRequest, params: QueryDict, metric: str) -> None:
         self.period = period_parameters(params)
         self.metric = metric
         self.feedback = self._page(request, "dashboards:feedback", "feedback.view")
@@ -185,7 +186,7 @@ class Links:
         self.ideas = self._page(request, "ideas:list", "ideas.view")
 
     @staticmethod
-    def _page(request: HttpRequest, name: str, permission: str) -> str:
+    def _page(request: MemberRequest, name: str, permission: str) -> str:
         """The address of a page of another app, "" when this person may not open it."""
         try:
             return org_url(request.organization, name) if request.actor.can(permission) else ""
@@ -207,7 +208,7 @@ class Links:
         return f"{self.ideas}?{urlencode({'touchpoint': touchpoint})}" if self.ideas else ""
 
 
-def shown_map(request: HttpRequest, journey: Journey) -> MapView:
+def shown_map(request: MemberRequest, journey: Journey) -> MapView:
     """The version the address names, else the draft for those who edit and the published map for the others."""
     text = request.GET.get("version", "")
     if text:
@@ -219,7 +220,9 @@ def shown_map(request: HttpRequest, journey: Journey) -> MapView:
     return queries.version_view(journey, journey.published_version)
 
 
-def live(request: HttpRequest, view: MapView, params: QueryDict) -> tuple[dict[UUID, TouchpointScore], dict[UUID, int]]:
+def live(
+    request: MemberRequest, view: MapView, params: QueryDict
+) -> tuple[dict[UUID, TouchpointScore], dict[UUID, int]]:
     """Scores and numbers of ideas by touchpoint id; no scores for those who may not see metrics.
 
     A version named by the address shows the experiences while it was in force.
@@ -242,7 +245,7 @@ def live(request: HttpRequest, view: MapView, params: QueryDict) -> tuple[dict[U
     return {score.touchpoint.pk: score for score in found}, ideas
 
 
-def view_name(request: HttpRequest) -> str:
+def view_name(request: MemberRequest) -> str:
     """`board` or `table`: what the address says, else the table on phones."""
     asked = request.GET.get("view", "")
     if asked in ("board", "table"):

@@ -69,7 +69,7 @@ class MetricView(ApiView):
         Without survey, touchpoint or journey: relationship surveys only.
         """
         errors = Errors()
-        actor, organization = request.actor, request.organization  # type: ignore[attr-defined]
+        actor, organization = self.request.actor, self.request.organization  # type: ignore[attr-defined]
         selection = read_selection(request.query_params, actor=actor, organization=organization, errors=errors)
         shown = read_presentation(request.query_params, self.metric, errors=errors)
         errors.raise_if_any()

@@ -118,7 +118,7 @@ class MemberViewSet(ResourceViewSet):
     def list(self, request: Request) -> Response:
         """Present and former members; with ``?state=invited`` the open invitations instead."""
         if request.query_params.get("state") == "invited":
-            invited = queries.open_invitations(request.actor).order_by().annotate(joined_at=F("created_at"))
+            invited = queries.open_invitations(self.request.actor).order_by().annotate(joined_at=F("created_at"))
             page = self.paginate_queryset(invited) or []
             return self.get_paginated_response([self.of_invitation(row) for row in page])
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
@@ -133,7 +133,7 @@ class MemberViewSet(ResourceViewSet):
     def create(self, request: Request) -> Response:
         """Invite a colleague by e-mail."""
         data = self._body()
-        invitation = services.invite_colleague(actor=request.actor, **data)
+        invitation = services.invite_colleague(actor=self.request.actor, **data)
         return Response(
             self.of_invitation(invitation), status=status.HTTP_201_CREATED, headers=self.location(invitation)
         )
@@ -144,9 +144,9 @@ class MemberViewSet(ResourceViewSet):
         row = self.get_object_to_change()
         data = self._body(email=row.email if isinstance(row, ColleagueInvitation) else "")
         if isinstance(row, ColleagueInvitation):
-            row = services.invite_colleague(actor=request.actor, **data)
+            row = services.invite_colleague(actor=self.request.actor, **data)
         else:
-            row = services.change_role(actor=request.actor, member=row, role=data["role"], unit=data["unit"])
+            row = services.change_role(actor=self.request.actor, member=row, role=data["role"], unit=data["unit"])
         return Response(self.representation(row))
 
     @transaction.atomic
@@ -154,9 +154,9 @@ class MemberViewSet(ResourceViewSet):
         """Deactivate the member, or withdraw the invitation."""
         row = self.get_object_to_change()
         if isinstance(row, ColleagueInvitation):
-            services.revoke_invitation(actor=request.actor, invitation=row)
+            services.revoke_invitation(actor=self.request.actor, invitation=row)
         else:
-            services.deactivate_member(actor=request.actor, member=row)
+            services.deactivate_member(actor=self.request.actor, member=row)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def get_object(self) -> Membership | ColleagueInvitation:

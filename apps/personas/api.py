@@ -31,7 +31,7 @@ from cxm.api.viewsets import TenantViewSet
 class SectionField(serializers.JSONField):
     """A list of short texts; one text with an item on each line is taken too."""
 
-    def get_attribute(self, instance: Persona) -> list[str]:
+    def get_attribute(self, instance: Persona) -> Any:
         return instance.fields.get(self.field_name, [])
 
 
@@ -156,7 +156,9 @@ class PersonaViewSet(TenantViewSet):
     def publish(self, request: Request, id: str) -> Response:
         """Freeze the draft as the next version."""
         purpose = self.object_body().get("purpose")
-        version = services.publish_persona(actor=request.actor, persona=self.get_object_to_change(), purpose=purpose)
+        version = services.publish_persona(
+            actor=self.request.actor, persona=self.get_object_to_change(), purpose=purpose
+        )
         return Response({"version": version.number})
 
     @extend_schema(responses={200: PersonaVersionSerializer(many=True)})

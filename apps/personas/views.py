@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.files.storage import default_storage
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -18,6 +18,7 @@ from apps.personas.content import SECTIONS
 from apps.personas.forms import PersonaForm, PublishForm
 from apps.personas.models import Persona
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
@@ -34,7 +35,7 @@ SIDE_SECTIONS = {"demographics": "id-badge-2", "lifestyle": "sun", "channels": "
 
 
 @permission_required("personas.view")
-def persona_list(request: HttpRequest) -> HttpResponse:
+def persona_list(request: MemberRequest) -> HttpResponse:
     """The personas one may see, as cards."""
     archived = bool(request.GET.get("archived")) and request.actor.can("personas.edit")
     rows = queries.visible(request.actor).filter(archived_at__isnull=not archived).order_by("kind", "name", "id")
@@ -47,7 +48,7 @@ def persona_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("personas.view")
-def persona_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def persona_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """A persona as a sheet: the draft for those who edit, what is published for the others, or one version."""
     persona = queries.persona_for(request.actor, pk)
     number = version_asked(request)
@@ -68,7 +69,7 @@ def persona_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("personas.view")
-def persona_portrait(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+def persona_portrait(request: MemberRequest, pk: UUID) -> HttpResponseBase:
     """The picture of a persona, or of the version the address names."""
     persona = queries.persona_for(request.actor, pk)
     number = version_asked(request)
@@ -87,7 +88,7 @@ def persona_portrait(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 
 
 @permission_required("personas.edit")
-def persona_create(request: HttpRequest) -> HttpResponse:
+def persona_create(request: MemberRequest) -> HttpResponse:
     """Describe a persona."""
     form = PersonaForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
@@ -100,7 +101,7 @@ def persona_create(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("personas.edit")
-def persona_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+def persona_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Change a persona's draft. Nobody's changes are overwritten unseen."""
     persona = queries.persona_for(request.actor, pk)
     form = PersonaForm(request.POST or None, request.FILES or None, persona=persona)
@@ -116,7 +117,7 @@ def persona_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("personas.publish")
-def persona_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
+def persona_publish(request: MemberRequest, pk: UUID) -> HttpResponse:
     """What is about to be published, and why."""
     persona = queries.persona_for(request.actor, pk)
     form = PublishForm(request.POST or None)
@@ -130,7 +131,7 @@ def persona_publish(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("personas.view")
-def persona_versions(request: HttpRequest, pk: UUID) -> HttpResponse:
+def persona_versions(request: MemberRequest, pk: UUID) -> HttpResponse:
     """What was published when and why, with what each version changed."""
     persona = queries.persona_for(request.actor, pk)
     may_edit = request.actor.can("personas.edit")
@@ -145,7 +146,7 @@ def persona_versions(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("personas.edit")
 @require_POST
-def persona_restore(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+def persona_restore(request: MemberRequest, pk: UUID, number: int) -> HttpResponse:
     """Make the draft what a version was."""
     persona = queries.persona_for(request.actor, pk)
     services.restore_version(actor=request.actor, persona=persona, number=number)
@@ -155,7 +156,7 @@ def persona_restore(request: HttpRequest, pk: UUID, number: int) -> HttpResponse
 
 @permission_required("personas.edit")
 @require_POST
-def persona_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
+def persona_archive(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Put a persona away or bring it back."""
     persona = queries.persona_for(request.actor, pk)
     if persona.archived_at is None:
@@ -169,7 +170,7 @@ def persona_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("personas.edit")
 @require_POST
-def persona_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+def persona_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Remove a persona that was never published; a published one is archived."""
     persona = queries.persona_for(request.actor, pk)
     services.delete_persona(actor=request.actor, persona=persona)
@@ -177,7 +178,7 @@ def persona_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     return see_other(request, org_url(request.organization, "personas:list"))
 
 
-def save_portrait(request: HttpRequest, persona: Persona, form: PersonaForm) -> None:
+def save_portrait(request: MemberRequest, persona: Persona, form: PersonaForm) -> None:
     """Store the picture that came with the form, or take the old one away when that was asked for."""
     if form.cleaned_data.get("portrait"):
         services.set_portrait(actor=request.actor, persona=persona, file=form.cleaned_data["portrait"])
@@ -190,7 +191,7 @@ def filled(content: dict[str, Any], sections: dict[str, str]) -> list[tuple[str,
     return [(icon, SECTIONS[section], content[section]) for section, icon in sections.items() if content.get(section)]
 
 
-def version_asked(request: HttpRequest) -> int:
+def version_asked(request: MemberRequest) -> int:
     """`?version=`, 0 when it is not given. Raises Http404 for anything else."""
     text = request.GET.get("version", "")
     if not text:

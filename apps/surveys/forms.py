@@ -79,7 +79,7 @@ class EditForm(SurveyForm):
             label = (
                 _("Question %(n)d") % {"n": number} if question.type != "statement" else _("Text %(n)d") % {"n": number}
             )
-            self._add_texts(f"title.{question.id}", label, question.title)
+            self._add_texts(f"title.{question.id}", label, question.title, long=True)
             for band, words in (
                 ("low", _("When the score is low")),
                 ("middle", _("When the score is in between")),
@@ -97,14 +97,16 @@ class EditForm(SurveyForm):
             if key == "title" or key in self.definition.thank_you:
                 self._add_texts(f"thanks.{key}", label, self.definition.thank_you.get(key, {}))
 
-    def _add_texts(self, name: str, label: str, texts: Any) -> None:
+    def _add_texts(self, name: str, label: str, texts: Any, *, long: bool = False) -> None:
+        """A field for each language; only the survey's first language must have the text to be saved."""
         for language in self.definition.languages:
+            attributes: dict[str, Any] = {"lang": language, "dir": "auto"}
             self.fields[f"{name}.{language}"] = forms.CharField(
                 label=label,
                 initial=texts.get(language, ""),
                 max_length=MAX_TEXT,
-                required=False,
-                widget=forms.Textarea(attrs={"rows": 2, "lang": language, "dir": "auto"}),
+                required=language == self.definition.languages[0] and not name.startswith("thanks."),
+                widget=forms.Textarea({**attributes, "rows": 2}) if long else forms.TextInput(attributes),
             )
 
     def by_language(self) -> Iterator[tuple[str, str, list[BoundField]]]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.urls import NoReverseMatch
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -19,6 +19,7 @@ from apps.touchpoints.forms import TouchpointForm
 from apps.touchpoints.models import Touchpoint
 from apps.touchpoints.periods import PeriodForm, period_parameters, with_usual_period
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
@@ -28,7 +29,7 @@ METRICS = ("nps", "csat", "ces")
 
 
 @permission_required("touchpoints.view")
-def touchpoint_list(request: HttpRequest) -> HttpResponse:
+def touchpoint_list(request: MemberRequest) -> HttpResponse:
     """The library with coverage and the scores of the last 90 days."""
     found = TouchpointFilter(request.GET, queryset=queries.touchpoints(), request=request)
     rows = found.qs if found.form.is_valid() else found.queryset.none()
@@ -58,7 +59,7 @@ def touchpoint_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("touchpoints.view")
-def touchpoint_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def touchpoint_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """One touchpoint: what it is, its scores, and where it is used."""
     touchpoint = queries.touchpoint_for(pk)
     params = with_usual_period(request.GET)
@@ -81,7 +82,7 @@ def touchpoint_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("touchpoints.edit")
-def touchpoint_create(request: HttpRequest) -> HttpResponse:
+def touchpoint_create(request: MemberRequest) -> HttpResponse:
     """Add a touchpoint to the library."""
     form = TouchpointForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -93,7 +94,7 @@ def touchpoint_create(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("touchpoints.edit")
-def touchpoint_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+def touchpoint_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Change a touchpoint."""
     touchpoint = queries.touchpoint_for(pk)
     form = TouchpointForm(request.POST or None, touchpoint=touchpoint)
@@ -107,7 +108,7 @@ def touchpoint_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("touchpoints.edit")
 @require_POST
-def touchpoint_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
+def touchpoint_archive(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Put a touchpoint away or bring it back."""
     touchpoint = queries.touchpoint_for(pk)
     if touchpoint.archived_at is None:
@@ -121,7 +122,7 @@ def touchpoint_archive(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("touchpoints.edit")
 @require_POST
-def touchpoint_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+def touchpoint_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Remove a touchpoint that nothing uses."""
     touchpoint = queries.touchpoint_for(pk)
     services.delete_touchpoint(actor=request.actor, touchpoint=touchpoint)
@@ -129,7 +130,7 @@ def touchpoint_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     return see_other(request, org_url(request.organization, "touchpoints:list"))
 
 
-def measured(request: HttpRequest, touchpoint: Touchpoint, metrics: Any, params: QueryDict) -> list[dict[str, Any]]:
+def measured(request: MemberRequest, touchpoint: Touchpoint, metrics: Any, params: QueryDict) -> list[dict[str, Any]]:
     """The three scores of a touchpoint, each with its target and the answers behind it."""
     feedback = page_url(request, "dashboards:feedback", "feedback.view")
     period = period_parameters(params)
@@ -146,18 +147,18 @@ def measured(request: HttpRequest, touchpoint: Touchpoint, metrics: Any, params:
     ]
 
 
-def linked(request: HttpRequest, uses: list[registry.Use]) -> list[tuple[registry.Use, str]]:
+def linked(request: MemberRequest, uses: list[registry.Use]) -> list[tuple[registry.Use, str]]:
     """Uses with the addresses of their pages."""
     return [(use, page_url(request, use.url_name, None, pk=use.object_id)) for use in uses]
 
 
-def new_survey(request: HttpRequest, touchpoint: Touchpoint) -> str:
+def new_survey(request: MemberRequest, touchpoint: Touchpoint) -> str:
     """Where a survey for this touchpoint is made, "" for those who may not."""
     url = page_url(request, "surveys:create", "surveys.edit")
     return f"{url}?{urlencode({'touchpoint': touchpoint.key})}" if url else ""
 
 
-def page_url(request: HttpRequest, name: str, permission: str | None, **kwargs: Any) -> str:
+def page_url(request: MemberRequest, name: str, permission: str | None, **kwargs: Any) -> str:
     """The address of a page of another app, "" when this person may not open it."""
     if permission and not request.actor.can(permission):
         return ""

@@ -57,7 +57,7 @@ def digest_of(request: Request) -> str:
     return digest.hexdigest()
 
 
-def answer_once(request: Request, key: str, run: Callable[[], HttpResponse]) -> HttpResponse:
+def answer_once(request: Any, key: str, run: Callable[[], HttpResponse]) -> HttpResponse:
     """Run the request unless the key was used before; else the stored answer with `Idempotency-Replayed: true`.
 
     `run` returns a rendered response and raises for anything that must not be stored. Costs two statements and a

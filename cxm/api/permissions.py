@@ -26,7 +26,7 @@ class KeyAuthentication(BaseAuthentication):
 class ActionPermission(BasePermission):
     """The actor must have the permission that `view.required_permissions` names for the action (or HTTP method)."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Any, view: Any) -> bool:
         permission = permission_for(view, request.method or "")
         return permission is None or request.actor.can(permission)
 

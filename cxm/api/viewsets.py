@@ -20,7 +20,7 @@ write; the rest is here:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -30,6 +30,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import status
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -42,6 +43,7 @@ from cxm.api.parsers import MAX_BYTES, SafeJsonParser
 from cxm.api.permissions import ActionPermission, KeyAuthentication
 from cxm.api.problems import BadBody, problem_from_exception
 from cxm.api.renderers import JsonOnly, JsonRenderer, render_json
+from cxm.api.requests import ApiRequest
 
 Handler = Callable[..., HttpResponseBase]
 
@@ -52,10 +54,11 @@ one_transaction = transaction.atomic(savepoint=False)
 class ApiView(APIView):
     """A view of the API: keys only, JSON in and out, ETag on what it answers, Idempotency-Key on its POSTs."""
 
+    request: ApiRequest
     authentication_classes = (KeyAuthentication,)
     permission_classes = (ActionPermission,)
     throttle_classes = ()  # the API middleware counts, so that refused requests count as well
-    parser_classes = (SafeJsonParser,)
+    parser_classes: tuple[type[BaseParser], ...] = (SafeJsonParser,)
     renderer_classes = (JsonRenderer,)
     content_negotiation_class = JsonOnly
     metadata_class = None
@@ -67,7 +70,8 @@ class ApiView(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's dispatch, with a POST that carries an Idempotency-Key run through `answer_once`."""
         self.args, self.kwargs = args, kwargs
-        self.request = request = self.initialize_request(request, *args, **kwargs)
+        request = self.initialize_request(request, *args, **kwargs)
+        self.request = cast(ApiRequest, request)
         self.headers = self.default_response_headers
         response: Any
         try:

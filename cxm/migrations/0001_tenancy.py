@@ -17,5 +17,5 @@ END $$
 
 class Migration(migrations.Migration):
     initial = True
-    dependencies: list[tuple[str, str]] = []
+    dependencies = []  # noqa: RUF012
     operations = [migrations.RunSQL(CREATE, "DROP FUNCTION cxm_tenant()")]

@@ -19,7 +19,8 @@ from cxm.errors import DomainError, NotAllowed
 from cxm.web.policies import respondent_policy
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+View = Callable[Concatenate[Any, P], HttpResponseBase]
+"""A view; what its request carries is said by its own annotation (``cxm.web.http``)."""
 
 
 class _Marked(Protocol):
@@ -103,22 +104,20 @@ def sign_in_first(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(url)
 
 
-def respondent_csp(
-    view: View[P] | None = None, *, frame_ancestors: Iterable[str] = ()
-) -> View[P] | Callable[[View[P]], View[P]]:
-    """The respondent's policy and headers instead of the app's: ``@respondent_csp`` or with ``frame_ancestors``.
+def respondent_csp(*, frame_ancestors: Iterable[str] = ()) -> Callable[[View[P]], View[P]]:
+    """The respondent's policy and headers instead of the app's: ``@respondent_csp()``, or with ``frame_ancestors``.
 
     A view that knows its allowed sites only at run time calls :func:`as_respondent_page` itself.
     """
 
-    def decorator(inner: View[P]) -> View[P]:
-        @wraps(inner)
+    def decorator(view: View[P]) -> View[P]:
+        @wraps(view)
         def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            return as_respondent_page(inner(request, *args, **kwargs), frame_ancestors)
+            return as_respondent_page(view(request, *args, **kwargs), frame_ancestors)
 
         return wrapped
 
-    return decorator(view) if view is not None else decorator
+    return decorator
 
 
 def as_respondent_page(response: HttpResponseBase, frame_ancestors: Iterable[str] = ()) -> HttpResponseBase:

@@ -222,7 +222,7 @@ def test_export_holds_the_scores_of_the_page(organization, client):
         fold_pending()
     response = client.get(f"/o/{organization.slug}/scores.csv?period=all")
     rows = list(csv.reader(b"".join(response).decode("utf-8-sig").splitlines()))
-    assert ["nps", "total", "", "0.0"] == rows[1][:4]
+    assert rows[1][:4] == ["nps", "total", "", "0.0"]
     assert "attachment" in response["Content-Disposition"]
     assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
     assert any(cell == "'=cmd|calc" for row in rows for cell in row)

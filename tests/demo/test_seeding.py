@@ -70,7 +70,9 @@ def test_the_demo_is_whole_badged_and_has_a_dip_and_a_recovery(seeded: str) -> N
         letter = story.PRICE_LETTER_DAY
         assert nps(letter + 60, letter, None) - nps(letter, letter - 20, None) > 15
         assert nps(60, 0, None) - nps(letter, letter - 20, None) > 15
-        assert nps(story.CLEAR_INVOICE_DAY, 0, "first-invoice") > nps(200, story.CLEAR_INVOICE_DAY, "first-invoice") + 15
+        assert (
+            nps(story.CLEAR_INVOICE_DAY, 0, "first-invoice") > nps(200, story.CLEAR_INVOICE_DAY, "first-invoice") + 15
+        )
 
 
 def test_its_logins_are_printed_kept_from_others_and_open_the_door(seeded: str) -> None:

@@ -204,7 +204,9 @@ def test_answers_are_exported_as_the_feedback_list_shows_them(acme: Organization
         entries=[{"answers": {"score": score, "reason": f"because {score}"}} for score in (2, 9, 10)],
     )
     client = an_api_client(acme)
-    client.post("/api/v1/exports/", {"kind": "responses", "format": "json", "filters": {"score": [9, 10]}}, format="json")
+    client.post(
+        "/api/v1/exports/", {"kind": "responses", "format": "json", "filters": {"score": [9, 10]}}, format="json"
+    )
     job = ExportJob.objects.get()
     run_export(job.pk)
     rows = json.loads(b"".join(client.get(f"/api/v1/exports/{job.pk}/file/").streaming_content))

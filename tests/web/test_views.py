@@ -85,7 +85,7 @@ def policy_of(response: HttpResponse) -> str:
 
 
 def test_respondent_page_has_its_own_policy_and_keeps_its_address_to_itself() -> None:
-    response = respondent_csp(page)(RequestFactory().get("/r/token/"))
+    response = respondent_csp()(page)(RequestFactory().get("/r/token/"))
     policy = policy_of(response)
     assert "frame-ancestors 'none'" in policy
     assert "trusted-types 'none'" in policy
@@ -104,7 +104,7 @@ def test_embedded_page_may_be_framed_by_the_allowed_sites_only() -> None:
 
 def test_secure_installation_upgrades_respondents_too() -> None:
     with override_settings(IS_HTTPS=True):
-        assert "upgrade-insecure-requests" in policy_of(respondent_csp(page)(RequestFactory().get("/r/token/")))
+        assert "upgrade-insecure-requests" in policy_of(respondent_csp()(page)(RequestFactory().get("/r/token/")))
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from apps.organizations import forms, queries, roles, rules, services
 from apps.organizations.filters import MemberFilter
 from apps.organizations.models import RoleGrant
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
@@ -21,7 +22,7 @@ PAGE = 50
 
 
 @permission_required("members.view")
-def member_list(request: HttpRequest) -> HttpResponse:
+def member_list(request: MemberRequest) -> HttpResponse:
     """Everybody who belongs here, and who is invited."""
     found = MemberFilter(request.GET, queryset=queries.members(request.actor).order_by("user__name", "user__email"))
     page = Paginator(found.qs, PAGE).get_page(request.GET.get("page"))
@@ -37,7 +38,7 @@ def member_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("members.manage")
-def invite(request: HttpRequest) -> HttpResponse:
+def invite(request: MemberRequest) -> HttpResponse:
     """Invite one colleague."""
     form = forms.InviteForm(**forms.posted(request), actor=request.actor, tree=queries.unit_tree())
     if request.method == "POST" and form.is_valid():
@@ -49,7 +50,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("members.manage")
-def import_colleagues(request: HttpRequest) -> HttpResponse:
+def import_colleagues(request: MemberRequest) -> HttpResponse:
     """Invite everybody in a CSV file; rows that cannot be taken are shown with their reason."""
     form = forms.FileForm(**forms.posted(request))
     outcome = None
@@ -62,7 +63,7 @@ def import_colleagues(request: HttpRequest) -> HttpResponse:
 
 @permission_required("members.manage")
 @require_POST
-def resend_invitation(request: HttpRequest, pk: UUID) -> HttpResponse:
+def resend_invitation(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Send an invitation again."""
     invitation = get_object_or_404(queries.open_invitations(request.actor), pk=pk)
     services.resend_invitation(actor=request.actor, invitation=invitation)
@@ -72,7 +73,7 @@ def resend_invitation(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("members.manage")
 @require_POST
-def revoke_invitation(request: HttpRequest, pk: UUID) -> HttpResponse:
+def revoke_invitation(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Take an invitation back."""
     invitation = get_object_or_404(queries.open_invitations(request.actor), pk=pk)
     services.revoke_invitation(actor=request.actor, invitation=invitation)
@@ -81,7 +82,7 @@ def revoke_invitation(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("members.view")
-def member_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+def member_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """One member and their roles; with the right to, add a role here."""
     member = get_object_or_404(queries.members(request.actor), pk=pk)
     may_manage = request.actor.can("members.manage") and member.is_active
@@ -105,7 +106,7 @@ def member_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("members.manage")
 @require_POST
-def revoke_role(request: HttpRequest, pk: UUID, grant: UUID) -> HttpResponse:
+def revoke_role(request: MemberRequest, pk: UUID, grant: UUID) -> HttpResponse:
     """Take one role from a member."""
     member = get_object_or_404(queries.members(request.actor), pk=pk)
     held = get_object_or_404(RoleGrant, pk=grant, user_id=member.user_id)
@@ -115,7 +116,7 @@ def revoke_role(request: HttpRequest, pk: UUID, grant: UUID) -> HttpResponse:
 
 
 @permission_required("members.manage")
-def deactivate(request: HttpRequest, pk: UUID) -> HttpResponse:
+def deactivate(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Ask, then end a member's access."""
     member = get_object_or_404(queries.members(request.actor).filter(is_active=True), pk=pk)
     form = forms.ConfirmForm(**forms.posted(request))
@@ -129,7 +130,7 @@ def deactivate(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("organization.view")
-def leave(request: HttpRequest) -> HttpResponse:
+def leave(request: MemberRequest) -> HttpResponse:
     """Ask, then leave the organisation."""
     form = forms.ConfirmForm(**forms.posted(request))
     if request.method == "POST" and form.is_valid():
@@ -141,7 +142,7 @@ def leave(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("organization.view")
-def role_matrix(request: HttpRequest) -> HttpResponse:
+def role_matrix(request: MemberRequest) -> HttpResponse:
     """The written matrix: who may do what."""
     context = {
         "roles": [(role, roles.ROLE_LABELS[role], roles.ROLE_DESCRIPTIONS[role]) for role in roles.ROLES],
@@ -150,5 +151,5 @@ def role_matrix(request: HttpRequest) -> HttpResponse:
     return render_page(request, "organizations/roles.html", context)
 
 
-def _may_take(request: HttpRequest, grant: RoleGrant, held: list[RoleGrant]) -> bool:
+def _may_take(request: MemberRequest, grant: RoleGrant, held: list[RoleGrant]) -> bool:
     return len(held) > 1 and rules.may_grant(request.actor, grant.role, grant.unit_id)

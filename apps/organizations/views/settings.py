@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -12,13 +12,14 @@ from apps.organizations import forms, queries, services
 from apps.organizations.mail import send_test_mail, server_description
 from cxm.ids import parse_uuid
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
 PAGE = 50
 
 
-def _settings_page(request: HttpRequest, form: forms.SettingsForm, template: str, here: str) -> HttpResponse:
+def _settings_page(request: MemberRequest, form: forms.SettingsForm, template: str, here: str) -> HttpResponse:
     """Show a form of settings, or save it and come back to it."""
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
@@ -29,28 +30,28 @@ def _settings_page(request: HttpRequest, form: forms.SettingsForm, template: str
 
 
 @permission_required("organization.settings")
-def general(request: HttpRequest) -> HttpResponse:
+def general(request: MemberRequest) -> HttpResponse:
     """Name, time zone, languages, experience directions."""
     form = forms.GeneralForm(**forms.posted(request), organization=request.organization)
     return _settings_page(request, form, "organizations/general.html", "organizations:general")
 
 
 @permission_required("organization.settings")
-def contact_rules(request: HttpRequest) -> HttpResponse:
+def contact_rules(request: MemberRequest) -> HttpResponse:
     """Contact limits, open hours, consent, anonymity."""
     form = forms.ContactRulesForm(**forms.posted(request), organization=request.organization)
     return _settings_page(request, form, "organizations/contact_rules.html", "organizations:contact_rules")
 
 
 @permission_required("organization.settings")
-def scoring(request: HttpRequest) -> HttpResponse:
+def scoring(request: MemberRequest) -> HttpResponse:
     """What counts towards a score."""
     form = forms.ScoringForm(**forms.posted(request), organization=request.organization)
     return _settings_page(request, form, "organizations/scoring.html", "organizations:scoring")
 
 
 @permission_required("organization.settings")
-def branding(request: HttpRequest) -> HttpResponse:
+def branding(request: MemberRequest) -> HttpResponse:
     """Logo and accent colour."""
     form = forms.BrandingForm(**forms.posted(request), organization=request.organization)
     if request.method == "POST" and form.is_valid():
@@ -67,7 +68,7 @@ def branding(request: HttpRequest) -> HttpResponse:
 
 @transaction.non_atomic_requests
 @permission_required("organization.settings")
-def mail(request: HttpRequest) -> HttpResponse:
+def mail(request: MemberRequest) -> HttpResponse:
     """Where mail goes, and a test mail to oneself with the server's own answer.
 
     Outside of a transaction: a mail server that is slow to answer holds no row.
@@ -79,7 +80,7 @@ def mail(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("organization.settings")
-def background(request: HttpRequest) -> HttpResponse:
+def background(request: MemberRequest) -> HttpResponse:
     """Work that failed eight times and waits for a person; let one piece or all of it be tried again."""
     request.actor.require_everywhere("organization.settings")
     if request.method == "POST":
@@ -95,7 +96,7 @@ def background(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("organization.delete")
-def delete(request: HttpRequest) -> HttpResponse:
+def delete(request: MemberRequest) -> HttpResponse:
     """End the organisation, after typing its name."""
     form = forms.ConfirmForm(**forms.posted(request))
     if request.method == "POST" and form.is_valid():

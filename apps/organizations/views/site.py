@@ -15,6 +15,7 @@ from apps.organizations import forms, queries, roles, services
 from apps.organizations.services.members import read_invitation
 from cxm.actor import Actor
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import SignedInRequest
 from cxm.web.urls import org_url
 from cxm.web.views import public_view, render_page, see_other, signed_in_view
 
@@ -23,7 +24,7 @@ ENTER = "console:enter"
 
 
 @signed_in_view
-def found(request: HttpRequest) -> HttpResponse:
+def found(request: SignedInRequest) -> HttpResponse:
     """Found an organisation and become its owner."""
     form = forms.FoundingForm(**forms.posted(request))
     if request.method == "POST" and form.is_valid():

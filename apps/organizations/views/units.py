@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -13,12 +13,13 @@ from apps.organizations.models import Unit
 from apps.organizations.services.units import CSV_COLUMNS, unit_rows
 from cxm.spreadsheets import csv_lines
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
 
 @permission_required("units.view")
-def unit_list(request: HttpRequest) -> HttpResponse:
+def unit_list(request: MemberRequest) -> HttpResponse:
     """The tree, or the branches one may see of it."""
     tree = queries.unit_tree()
     visible = request.actor.visible_units("units.view")
@@ -32,7 +33,7 @@ def unit_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("units.manage")
-def unit_create(request: HttpRequest) -> HttpResponse:
+def unit_create(request: MemberRequest) -> HttpResponse:
     """Add a unit."""
     tree = queries.unit_tree()
     form = forms.UnitForm(
@@ -47,7 +48,7 @@ def unit_create(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("units.manage")
-def unit_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+def unit_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Rename, move, begin or end a unit."""
     unit = _unit_or_404(request, pk)
     form = forms.UnitForm(**forms.posted(request), actor=request.actor, tree=queries.unit_tree(), unit=unit)
@@ -61,7 +62,7 @@ def unit_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @permission_required("units.manage")
 @require_POST
-def unit_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+def unit_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Remove a unit that nothing refers to."""
     unit = _unit_or_404(request, pk)
     services.delete_unit(actor=request.actor, unit=unit)
@@ -70,7 +71,7 @@ def unit_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @permission_required("units.manage")
-def unit_import(request: HttpRequest) -> HttpResponse:
+def unit_import(request: MemberRequest) -> HttpResponse:
     """Make or change units from a CSV file."""
     form = forms.FileForm(**forms.posted(request))
     outcome = None
@@ -81,7 +82,7 @@ def unit_import(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("units.view")
-def unit_export(request: HttpRequest) -> HttpResponse:
+def unit_export(request: MemberRequest) -> HttpResponse:
     """The tree as the CSV file that the import reads."""
     text = "".join(csv_lines([CSV_COLUMNS, *unit_rows(queries.units(request.actor))]))
     return HttpResponse(
@@ -91,7 +92,7 @@ def unit_export(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _unit_or_404(request: HttpRequest, pk: UUID) -> Unit:
+def _unit_or_404(request: MemberRequest, pk: UUID) -> Unit:
     managed = request.actor.visible_units("units.manage")
     rows = queries.units(request.actor)
     return get_object_or_404(rows if managed is None else rows.filter(pk__in=managed), pk=pk)

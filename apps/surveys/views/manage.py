@@ -10,7 +10,7 @@ import segno
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -28,9 +28,9 @@ from apps.surveys.wording import is_right_to_left, is_standard_wording
 from cxm.charts.distribution import Bar, distribution
 from cxm.errors import DomainError
 from cxm.web.forms import domain_errors_into
+from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, respondent_csp, see_other
-from cxm.web.http import MemberRequest
 
 PAGE_SIZE = 50
 SORTS = {"name": "name", "created": "created_at", "state": "state"}
@@ -68,7 +68,7 @@ def survey_create(request: MemberRequest) -> HttpResponse:
     initial = {name: request.GET[name] for name in ("name", "kind") if name in request.GET}
     form = SurveyForm(request.POST or None, organization=request.organization, initial=initial)
     if key := request.GET.get("touchpoint", ""):
-        form.initial["touchpoint"] = form.fields["touchpoint"].queryset.filter(key=key[:64]).first()
+        form.initial["touchpoint"] = form.fields["touchpoint"].queryset.filter(key=key[:64]).first()  # type: ignore[attr-defined]
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
             survey = services.create_survey(actor=request.actor, **form.cleaned_data)
@@ -121,6 +121,7 @@ def survey_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
         "definition": definition,
         "standard": _is_standard(request, survey, definition),
         "problems": problems_before_publication(definition),
+        "changed": survey.state != Survey.State.LIVE or _has_unpublished_changes(survey),
     }
     return render_page(request, "surveys/edit.html", context)
 

@@ -6,11 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -54,7 +60,7 @@ from cxm.web.views import public_view, respondent_csp
 BY_ADDRESS = Limit(rate=2, burst=120)
 """Posts to open links from one address: a shop's network, a crowd at a poster."""
 
-View = Callable[..., HttpResponse]
+View = Callable[..., Any]
 
 
 class Refused(Exception):
@@ -72,9 +78,9 @@ def respondent_page(view: View) -> View:
 
     @csrf_exempt
     @public_view
-    @respondent_csp
+    @respondent_csp()
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             response = view(request, *args, **kwargs)
         except Refused as refused:
@@ -195,7 +201,7 @@ def provisional(request: HttpRequest, token: str, organization: Organization, li
     if request.POST.get("undo") == "1":
         return JsonResponse({"undone": withdraw_provisional(visit)})
     keeper, agent = link_keeper(), request.headers.get("User-Agent", "")
-    basis = "interaction" if request.POST.get("basis") == "interaction" else "dwell"
+    basis: Literal["interaction", "dwell"] = "interaction" if request.POST.get("basis") == "interaction" else "dwell"
     suspect = keeper is not None and keeper.is_suspect(link, user_agent=agent)
     score = record_provisional(visit, score=request.POST.get("s", ""), basis=basis, suspect=suspect)
     return JsonResponse(
@@ -362,7 +368,9 @@ def _note_visit(request: HttpRequest, visit: Visit, link: LinkContext) -> None:
     keeper = link_keeper()
     score = _preselected(request, visit.definition)
     if keeper:
-        kind = "head" if request.method == "HEAD" else "prefill" if score is not None else "get"
+        kind: Literal["get", "head", "prefill"] = (
+            "head" if request.method == "HEAD" else "prefill" if score is not None else "get"
+        )
         keeper.record_visit(link, kind=kind, score=score, user_agent=request.headers.get("User-Agent", ""))
 
 
