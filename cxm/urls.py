@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
 
-from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-
-def _included(attribute: str) -> list[URLPattern | URLResolver]:
-    """The patterns that each app's urls.py offers under this name, from the top layer down."""
-    patterns: list[URLPattern | URLResolver] = []
-    for name in settings.DOMAIN_APPS:
-        module = f"apps.{name}.urls"
-        if find_spec(module):
-            loaded = __import__(module, fromlist=["urlpatterns"])
-            if found := getattr(loaded, attribute, None):
-                named = (found, name) if attribute == "urlpatterns" else found
-                patterns.append(path("", include(named)))
-    return patterns
-
-
-urlpatterns = [
-    path("accounts/", include("allauth.urls")),
-    path("o/<slug:org>/", include(_included("urlpatterns"))),
-    *_included("public_urlpatterns"),
+ORGANIZATION_PAGES = [
+    "console",
+    "dashboards",
+    "imports",
+    "journeys",
+    "ideas",
+    "dispatch",
+    "personas",
+    "surveys",
+    "touchpoints",
+    "customers",
+    "organizations",
+    "audit",
 ]
-if find_spec("cxm.health"):
-    urlpatterns += [path("", include("cxm.health"))]
+"""Apps whose ``urls.urlpatterns`` are pages of an organisation; the app's label is their namespace."""
+PUBLIC_PAGES = ["console", "api", "dispatch", "surveys", "organizations", "accounts"]
+"""Apps whose ``urls.public_urlpatterns`` stand at the root."""
+
+
+def _patterns(app: str, name: str) -> list[URLPattern | URLResolver]:
+    return getattr(import_module(f"apps.{app}.urls"), name)
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("accounts/", include("allauth.urls")),
+    path(
+        "o/<slug:org>/",
+        include([path("", include((_patterns(app, "urlpatterns"), app))) for app in ORGANIZATION_PAGES]),
+    ),
+    *(path("", include(_patterns(app, "public_urlpatterns"))) for app in PUBLIC_PAGES),
+    path("", include("cxm.health")),
+]
 
 handler400 = "cxm.web.views.bad_request"
 handler403 = "cxm.web.views.permission_denied"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 
+from cxm.logging import logging_settings
 from cxm.settings.environment import ROOT, broker_url, database_settings, email_settings, read_environment
 
 ENV = read_environment()
@@ -72,6 +71,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "cxm.logging.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -84,22 +84,12 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
-]
-for _middleware in (  # in this order, as far as their modules exist
-    "cxm.logging.RequestLogMiddleware",
     "cxm.web.middleware.SecurityHeadersMiddleware",
     "apps.accounts.middleware.ClientAddressMiddleware",
     "apps.api.middleware.ApiKeyMiddleware",
     "apps.organizations.middleware.TenantMiddleware",
     "cxm.web.middleware.DomainErrorMiddleware",
-):
-    _module, _, _class = _middleware.rpartition(".")
-    try:
-        _found = find_spec(_module)
-    except ModuleNotFoundError:
-        _found = None
-    if _found and f"class {_class}" in Path(_found.origin or "").read_text():
-        MIDDLEWARE.append(_middleware)
+]
 
 ROOT_URLCONF = "cxm.urls"
 WSGI_APPLICATION = "cxm.wsgi.application"
@@ -175,8 +165,7 @@ CSRF_USE_SESSIONS = False
 CSRF_FAILURE_VIEW = "cxm.web.views.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
-if find_spec("apps.accounts.allauth_settings"):
-    from apps.accounts.allauth_settings import *  # noqa: F403
+from apps.accounts.allauth_settings import *  # noqa: E402, F403
 
 # -- language, time -----
 
@@ -245,20 +234,9 @@ if TRUSTED_PROXIES:
 
 # -- API -----
 
-REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
-    "UNAUTHENTICATED_USER": None,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-}
-if find_spec("cxm.api") and find_spec("cxm.api.settings"):
-    from cxm.api.settings import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401
+from cxm.api.settings import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: E402, F401
 
 # -- logging -----
 
 LOG_LEVEL = ENV.log_level
-SENTRY_DSN = ENV.sentry_dsn
-if find_spec("cxm.logging"):
-    from cxm.logging import logging_settings
-
-    LOGGING = logging_settings(LOG_LEVEL, for_people=DEBUG)
+LOGGING = logging_settings(LOG_LEVEL, for_people=DEBUG)

@@ -38,7 +38,6 @@ class Environment:
     trusted_proxies: int = 0
     metrics_token: str = field(repr=False, default="")
     metrics_directory: str = ""
-    sentry_dsn: str = field(repr=False, default="")
     log_level: str = "INFO"
     citus: bool = False
 
@@ -65,7 +64,6 @@ def read_environment() -> Environment:
         trusted_proxies=int(proxies),
         metrics_token=get("METRICS_TOKEN", ""),
         metrics_directory=get("PROMETHEUS_MULTIPROC_DIR", ""),
-        sentry_dsn=get("SENTRY_DSN", ""),
         log_level=get("LOG_LEVEL", "INFO").upper(),
         citus=_flag("CXM_CITUS"),
     )
