@@ -6,14 +6,16 @@ themselves. ``make_row`` checks the answers and fills what was left out. Neither
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
+import msgspec
 from django.utils.translation import gettext as _
 
 from apps.customers.services import CustomerReference
@@ -264,7 +266,7 @@ def make_row(
         state=entry.state,
         contact_ok=bool(entry.contact_ok) and named,
         occurred_at=occurred_at,
-        day=occurred_at.astimezone(live.zone).date(),
+        day=_day_in(live.zone, occurred_at),
         recorded_at=now,
         updated_at=now,
         source=source,
@@ -275,6 +277,12 @@ def make_row(
     )
 
 
+@lru_cache(maxsize=1_000)
+def _day_in(zone: ZoneInfo, moment: datetime) -> date:
+    """The calendar day of a moment; the answers of a list often share theirs."""
+    return moment.astimezone(zone).date()
+
+
 def as_json(value: Json) -> str:
     """JSON for a jsonb column."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return msgspec.json.encode(value).decode()

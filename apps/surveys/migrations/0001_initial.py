@@ -20,9 +20,102 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Survey",
+            fields=[
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                ("slug", models.SlugField(max_length=80)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES"), ("custom", "Custom")], max_length=6
+                    ),
+                ),
+                ("relationship", models.BooleanField(default=False)),
+                ("anonymous", models.BooleanField(default=False)),
+                (
+                    "audience",
+                    models.CharField(
+                        choices=[("customers", "Customers"), ("employees", "Employees")],
+                        default="customers",
+                        max_length=9,
+                    ),
+                ),
+                ("languages", models.JSONField(default=list)),
+                ("definition", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("live", "Live"), ("closed", "Closed")],
+                        default="draft",
+                        max_length=6,
+                    ),
+                ),
+                ("current_version", models.PositiveIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
+                (
+                    "touchpoint",
+                    cxm.fields.TenantForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="touchpoints.touchpoint",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="SurveyVersion",
+            fields=[
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("number", models.PositiveIntegerField()),
+                ("definition", models.JSONField()),
+                ("published_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "survey",
+                    cxm.fields.TenantForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="surveys.survey"
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="Response",
             fields=[
                 ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "survey",
+                    cxm.fields.TenantForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="surveys.survey",
+                    ),
+                ),
                 ("version", models.PositiveIntegerField()),
                 ("invitation_id", models.UUIDField(null=True)),
                 (
@@ -152,97 +245,6 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
             },
-        ),
-        migrations.CreateModel(
-            name="Survey",
-            fields=[
-                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=120)),
-                ("slug", models.SlugField(max_length=80)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES"), ("custom", "Custom")], max_length=6
-                    ),
-                ),
-                ("relationship", models.BooleanField(default=False)),
-                ("anonymous", models.BooleanField(default=False)),
-                (
-                    "audience",
-                    models.CharField(
-                        choices=[("customers", "Customers"), ("employees", "Employees")],
-                        default="customers",
-                        max_length=9,
-                    ),
-                ),
-                ("languages", models.JSONField(default=list)),
-                ("definition", models.JSONField(default=dict)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[("draft", "Draft"), ("live", "Live"), ("closed", "Closed")],
-                        default="draft",
-                        max_length=6,
-                    ),
-                ),
-                ("current_version", models.PositiveIntegerField(blank=True, null=True)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("closed_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "tenant",
-                    cxm.fields.TenantField(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
-                    ),
-                ),
-                (
-                    "touchpoint",
-                    cxm.fields.TenantForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="touchpoints.touchpoint",
-                    ),
-                ),
-            ],
-        ),
-        migrations.AddField(
-            model_name="response",
-            name="survey",
-            field=cxm.fields.TenantForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="surveys.survey"
-            ),
-        ),
-        migrations.CreateModel(
-            name="SurveyVersion",
-            fields=[
-                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("number", models.PositiveIntegerField()),
-                ("definition", models.JSONField()),
-                ("published_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "published_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "survey",
-                    cxm.fields.TenantForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="surveys.survey"
-                    ),
-                ),
-                (
-                    "tenant",
-                    cxm.fields.TenantField(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
-                    ),
-                ),
-            ],
         ),
         migrations.AddIndex(
             model_name="survey",
