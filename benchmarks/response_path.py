@@ -87,7 +87,7 @@ def measure(size: str) -> Iterable[Row]:
         yield Row("single durable answer by API", f"{l2d:,.0f}/s L2d", f"{rate:,.0f}/s", rate / l2d, 0.35)
         p99 = percentile(latencies, 0.99) * 1000
         yield Row("  p99 at 32 connections", "60 ms", f"{p99:.1f} ms", p99 / 60, 1.0, "lower")
-        page = posts(pages)
+        page = posts(pages, survey)
         load(port, page, 1.0)
         rate, latencies = load(port, page, length)
         yield Row("single durable answer by page", f"{l2d:,.0f}/s L2d", f"{rate:,.0f}/s", rate / l2d, 0.35)
@@ -270,9 +270,9 @@ def endless(path: str, keys: list[str], body: bytes) -> Callable[[], bytes]:
     return lambda: ready[next(place) % len(ready)]
 
 
-def posts(pages: list[str]) -> Callable[[], bytes]:
+def posts(pages: list[str], survey: Survey) -> Callable[[], bytes]:
     """One answer for each personal link, as the page's script sends it."""
-    body = f"q-score=9&q-reason={quote(REASON)}&page=1&lang=en&contact=1".encode()
+    body = f"q-score=9&q-reason={quote(REASON)}&page=1&lang=en&contact=1&sv={survey.pk}".encode()
     waiting = iter(pages)
     return lambda: request(
         next(waiting), body, "application/x-www-form-urlencoded", "Accept: application/json", "Accept-Language: en"

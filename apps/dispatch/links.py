@@ -24,10 +24,19 @@ _LINK = """
       LEFT JOIN customers_customer c ON c.tenant_id = i.tenant_id AND c.id = i.customer_id
      WHERE i.tenant_id = %s AND i.id = %s AND NOT (i.state = 'blocked' AND i.sent_at IS NULL)
 """
+_OPEN_LINK = """
+    SELECT i.customer_id, c.unit_id, i.touchpoint_id, i.channel
+      FROM dispatch_invitation i
+      LEFT JOIN customers_customer c ON c.tenant_id = i.tenant_id AND c.id = i.customer_id
+     WHERE i.tenant_id = %s AND i.id = %s AND i.survey_id = %s
+       AND i.state IN ('queued', 'sent', 'bounced', 'completed')
+"""
 
 
 class InvitationLinks:
     """The keeper of personal links: every one belongs to an invitation."""
+
+    open_link_sql = _OPEN_LINK
 
     def resolve(self, row_id: UUID) -> LinkContext | None:
         """The link of an invitation; a blocked one never had a link.

@@ -16,19 +16,20 @@ from django.http import QueryDict
 from apps.accounts.clients import client_ip
 from apps.organizations.models import Organization
 from apps.organizations.services import authenticate_api_key
-from apps.surveys.entries import read_entry
-from apps.surveys.links import LinkContext, link_keeper, read_respondent_token
-from apps.surveys.live import live_survey
+from apps.surveys.entries import NewResponse, read_entry
+from apps.surveys.links import LinkContext, LinkKeeper, link_keeper, read_respondent_token
+from apps.surveys.live import LiveSurvey, live_survey
 from apps.surveys.models import Survey
 from apps.surveys.representation import represent_outcome, represent_recorded
-from apps.surveys.respondent import accepted_languages, choose_language
-from apps.surveys.services import record_response, record_responses
+from apps.surveys.respondent import accepted_languages, choose_language, read_form
+from apps.surveys.services import record_first_answer_of_link, record_response, record_responses
 from apps.surveys.visits import BY_LINK, Visit, save_screen
 from cxm.actor import Actor
 from cxm.api.etags import etag_of
 from cxm.api.problems import BadBody
 from cxm.api.renderers import render_json
 from cxm.api.throttles import api_limit, throttle
+from cxm.ids import parse_uuid
 from cxm.ingest import Environ, FastAnswer, absolute_url, leased_throttle, parse_plain_json
 from cxm.scope import tenant
 
@@ -112,19 +113,11 @@ def answer_page(environ: Environ, body: bytes, match: re.Match[str]) -> FastAnsw
         return None
     form = QueryDict(body, encoding="utf-8")
     with tenant(organization.pk):
-        link = keeper.resolve(subject.row_id)
-        if link is None or link.closed:
-            return None
-        live = live_survey(link.survey_id)
-        definition = live.definition
-        if live.state != Survey.State.LIVE or live.anonymous or definition is None or len(definition.screens) > 1:
-            return None
-        visit = Visit(organization, live, definition, link, None, link.channel, client_ip(_Request(environ)))  # type: ignore[arg-type]
-        if not throttle().local.take(f"respond:{link.row_id}", BY_LINK).allowed:
-            return None
-        language = _language(environ, form, visit, link)
-        if save_screen(visit, form, number=1, back=False, language=language).errors:
-            return None
+        language = _first_answer(environ, form, subject.row_id, keeper) or _any_answer(
+            environ, form, organization, keeper.resolve(subject.row_id)
+        )
+    if not language:
+        return None
     address = f"{environ['PATH_INFO']}done/?lang={language}"
     if "application/json" in environ.get("HTTP_ACCEPT", ""):
         return FastAnswer(
@@ -132,6 +125,62 @@ def answer_page(environ: Environ, body: bytes, match: re.Match[str]) -> FastAnsw
         )
     return FastAnswer(
         HTTPStatus.SEE_OTHER, b"", (("Location", address), ("Content-Type", "text/html; charset=utf-8"), *_PRIVATE)
+    )
+
+
+def _first_answer(environ: Environ, form: QueryDict, row_id: UUID, keeper: LinkKeeper) -> str:
+    """The language of an answer that was stored in one statement; "" when that is not the case it takes.
+
+    The form names its survey, so that nothing has to be read first; the statement proves it.
+    """
+    survey_id = parse_uuid(form.get("sv", ""))
+    live = live_survey(survey_id) if survey_id else None
+    if live is None or not _takes_one_screen(live) or not form.get("lang"):
+        return ""
+    definition = live.definition
+    assert definition is not None
+    language = choose_language(definition, form.get("lang", ""))
+    if not throttle().local.take(f"respond:{row_id}", BY_LINK).allowed:
+        return ""
+    entry = NewResponse(
+        answers=read_form(definition.screens[0], form),
+        invitation_id=row_id,
+        language=language,
+        contact_ok=form.get("contact") == "1",
+    )
+    stored = record_first_answer_of_link(survey_id=live.id, entry=entry, open_link_sql=keeper.open_link_sql)
+    return language if stored else ""
+
+
+def _any_answer(environ: Environ, form: QueryDict, organization: Organization, link: LinkContext | None) -> str:
+    """The language of an answer that was stored or changed through its link; "" when it was not."""
+    if link is None or link.closed:
+        return ""
+    live = live_survey(link.survey_id)
+    if not _takes_one_screen(live) or live.definition is None:
+        return ""
+    visit = Visit(
+        organization,
+        live,
+        live.definition,
+        link,
+        None,
+        link.channel,
+        client_ip(_Request(environ)),  # type: ignore[arg-type]
+    )
+    if not throttle().local.take(f"respond:{link.row_id}", BY_LINK).allowed:
+        return ""
+    accepted = accepted_languages(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    language = choose_language(live.definition, form.get("lang", ""), link.language, *accepted)
+    return "" if save_screen(visit, form, number=1, back=False, language=language).errors else language
+
+
+def _takes_one_screen(live: LiveSurvey) -> bool:
+    return (
+        live.state == Survey.State.LIVE
+        and not live.anonymous
+        and live.definition is not None
+        and len(live.definition.screens) == 1
     )
 
 
@@ -148,8 +197,3 @@ def _organization(pk: UUID) -> Organization | None:
             _organizations.clear()
         _organizations[pk] = (time.monotonic() + REMEMBERED, found)
     return found
-
-
-def _language(environ: Environ, form: QueryDict, visit: Visit, link: LinkContext) -> str:
-    accepted = accepted_languages(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
-    return choose_language(visit.definition, form.get("lang", ""), link.language, *accepted)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -66,6 +66,14 @@ _ONE_OF: Final = {
 }
 
 
+_OF_LINK: Final = {
+    "customer_id": "link.customer_id",
+    "unit_id": "link.unit_id",
+    "touchpoint_id": "COALESCE(link.touchpoint_id, %s::uuid)",
+    "channel": "link.channel",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class FoundCustomer:
     """Whom a reference named."""
@@ -112,6 +120,33 @@ def insert_one(row: ResponseRow, reference: CustomerReference | None = None) -> 
     if found is None:
         raise UnknownCustomer
     return found[0] == 1, FoundCustomer(*found[1:])
+
+
+def insert_one_of_link(row: ResponseRow, open_link_sql: str) -> bool | None:
+    """Store a first answer to an invitation; None when the invitation is not open for this survey, False for a repeat.
+
+    Customer, unit, touchpoint and channel come from the invitation. Nothing is written unless this is True. One
+    statement; outside a transaction, one round trip.
+    """
+    tenant_id = str(current_tenant_id())
+    told = _event(tenant_id, RECORDED, event_payload(row.survey_id, [row]), row.recorded_at)
+    taken = ("customer_id", "unit_id", "channel")
+    values = [_value(getattr(row, name)) for name in _COLUMNS if name not in taken]
+    link = [tenant_id, str(row.invitation_id), str(row.survey_id)]
+    with connection.cursor() as cursor:
+        cursor.execute(_one_of_link(open_link_sql), [*link, tenant_id, *values, *told])
+        found = cursor.fetchone()
+    return None if found is None else found[0] == 1
+
+
+@cache
+def _one_of_link(open_link_sql: str) -> str:
+    columns = ", ".join(_OF_LINK.get(name) or f"%s::{_TYPES.get(name, 'text')}" for name in _COLUMNS)
+    return (
+        f"WITH link AS ({open_link_sql}), new AS ({_INSERT} SELECT %s, {columns} FROM link"
+        f" ON CONFLICT DO NOTHING RETURNING id),"
+        f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT (SELECT count(*) FROM new) FROM link"
+    )
 
 
 def insert_many(rows: Sequence[ResponseRow]) -> set[UUID]:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_started
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from apps.organizations.models import Organization
@@ -222,6 +223,28 @@ def test_a_respondent_answers_on_the_lane(door: Door, acme: Organization) -> Non
     with tenant(acme):
         answer = Response.objects.get()
     assert (answer.score, answer.customer_id, answer.contact_ok) == (8, invitation.customer_id, False)
+
+
+def test_a_first_answer_is_proved_and_stored_in_one_statement(door: Door, acme: Organization) -> None:
+    with tenant(acme):
+        billing = a_touchpoint("Billing")
+        invitation, other = an_invitation(a_survey("csat", touchpoint=billing)), a_survey("csat")
+    path = f"/r/{respondent_token(acme.pk, invitation.pk)}/"
+    form = {"CONTENT_TYPE": "application/x-www-form-urlencoded"}
+    filled = f"q-score=4&lang=en&contact=1&sv={invitation.survey_id}".encode()
+    door.post(path, b"q-score=99&lang=en", **form)  # keys, organisation and survey are known from now on
+    with CaptureQueriesContext(connection) as counted:
+        assert door.post(path, filled, **form)[0] == 303
+    assert len(counted) == 1
+    with tenant(acme):
+        answer = Response.objects.get()
+    assert (answer.score, answer.customer_id, answer.touchpoint_id) == (4, invitation.customer_id, billing.pk)
+    assert (answer.invitation_id, answer.channel, answer.contact_ok) == (invitation.pk, "email", True)
+    assert door.post(path, filled.replace(b"score=4", b"score=5"), **form)[0] == 303
+    for survey in (other.pk, "nonsense", "00000000-0000-4000-8000-000000000000"):
+        assert door.post(path, f"q-score=3&lang=en&sv={survey}".encode(), **form)[0] == 303
+    with tenant(acme):
+        assert [(row.score, row.survey_id) for row in Response.objects.all()] == [(3, invitation.survey_id)]
 
 
 @pytest.mark.parametrize("raw", [b"", b"q-score=11", b"q-score=%00", b"q-reason=%ff", b"q-score=9" + b"&a=1" * 3000])

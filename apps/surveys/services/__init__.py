@@ -5,6 +5,7 @@ from apps.surveys.services.responses import (
     Recorded,
     RecordedList,
     delete_response,
+    record_first_answer_of_link,
     record_response,
     record_responses,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "delete_response",
     "delete_survey",
     "publish_survey",
+    "record_first_answer_of_link",
     "record_response",
     "record_responses",
     "update_survey",

@@ -21,7 +21,16 @@ from apps.outbox.tasks import drain_organization
 from apps.surveys.entries import NewResponse, ResponseRow, make_row, read_entry
 from apps.surveys.live import LiveSurvey, live_survey
 from apps.surveys.models import Response, ResponseRevision
-from apps.surveys.store import CHANGED, DELETED, FoundCustomer, UnknownCustomer, event_payload, insert_many, insert_one
+from apps.surveys.store import (
+    CHANGED,
+    DELETED,
+    FoundCustomer,
+    UnknownCustomer,
+    event_payload,
+    insert_many,
+    insert_one,
+    insert_one_of_link,
+)
 from cxm.actor import Actor
 from cxm.errors import Conflict, DomainError, FieldError
 
@@ -80,6 +89,22 @@ def record_response(*, actor: Actor, survey_id: UUID, entry: NewResponse, source
         row.customer_id, row.unit_id = customer.id, customer.unit_id
     drain_organization.wake()
     return Recorded(row, created=True, customer=customer)
+
+
+def record_first_answer_of_link(*, survey_id: UUID, entry: NewResponse, open_link_sql: str) -> bool:
+    """Store the first answer to an invitation together with the proof that its link is good, in one statement.
+
+    False, with nothing written, when the invitation has an answer already, is not open, or is of another survey: then
+    ``record_response`` with what the link's keeper knows is the way. Raises as ``record_response`` does.
+    """
+    live = live_survey(survey_id)
+    if live.anonymous or entry.invitation_id is None:
+        return False
+    row = make_row(live, entry, source="page", now=datetime.now(UTC))
+    if not insert_one_of_link(row, open_link_sql):
+        return False
+    drain_organization.wake()
+    return True
 
 
 @transaction.atomic

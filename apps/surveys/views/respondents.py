@@ -430,6 +430,7 @@ def _form_page(
             "screen": screen,
             "form_token": visit.form.text if visit.form else "",
             "channel": visit.channel if visit.link is None else "",
+            "survey_id": visit.live.id if visit.invitation_id and screen.total == 1 else "",
             "prefilled": texts[note].replace("{score}", str(prefilled)) if prefilled is not None else "",
             "progress": texts["progress"].format(n=screen.number, total=screen.total),
             "effort": effort(visit.definition, language),
