@@ -215,9 +215,11 @@ def test_start_after_sigkill_of_everything_loses_nothing(data_dir: Path) -> None
         execute(urls, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
         postmaster = int((data_dir / "postgres/postmaster.pid").read_text().splitlines()[0])
         keeper = int((data_dir / KEEPER_LOCK).read_text())
+        dying = [psutil.Process(pid) for pid in (keeper, postmaster)]
         for process in (user.pid, keeper, postmaster):
             os.kill(process, signal.SIGKILL)
         user.wait()
+        psutil.wait_procs(dying, timeout=30)
     assert (data_dir / "postgres/postmaster.pid").exists()
     with ensure_services(data_dir) as urls:
         assert execute(urls, "SELECT count(*) FROM kept") == [(1000,)]
