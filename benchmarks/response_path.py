@@ -292,12 +292,12 @@ def load(
     waiting: dict[socket.socket, bytes] = {}
     latencies: list[float] = []
     for _ in range(connections):
-        line = socket.create_connection(("127.0.0.1", port))
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        poll.register(line, selectors.EVENT_READ)
-        waiting[line] = b""
-        sent[line] = time.perf_counter()
-        line.sendall(following())
+        opened = socket.create_connection(("127.0.0.1", port))
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        poll.register(opened, selectors.EVENT_READ)
+        waiting[opened] = b""
+        sent[opened] = time.perf_counter()
+        opened.sendall(following())
     began = time.perf_counter()
     end = began + length
     while waiting:
