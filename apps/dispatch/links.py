@@ -24,8 +24,8 @@ _LINK = """
       LEFT JOIN customers_customer c ON c.tenant_id = i.tenant_id AND c.id = i.customer_id
      WHERE i.tenant_id = %s AND i.id = %s AND NOT (i.state = 'blocked' AND i.sent_at IS NULL)
 """
-# IS NOT DISTINCT FROM, because no index serves it: just after a large sending, before the table was analysed, the planner
-# took the index on the survey and read all its invitations.
+# IS NOT DISTINCT FROM, because no index serves it: just after a large sending, before the table was analysed, the
+# planner took the index on the survey and read all its invitations.
 _OPEN_LINK = """
     SELECT i.customer_id, c.unit_id, i.touchpoint_id, i.channel
       FROM dispatch_invitation i
