@@ -17,7 +17,7 @@ from apps.organizations.models import Organization
 from apps.outbox.services import emit
 from apps.surveys.definition import Definition, Question, parse_definition, problems_before_publication
 from apps.surveys.entries import read_language
-from apps.surveys.live import forget_survey, published_definition
+from apps.surveys.live import forget_survey, published_definition, tell_processes
 from apps.surveys.models import Response, Survey, SurveyVersion
 from apps.surveys.wording import standard_definition
 from apps.touchpoints.models import Touchpoint
@@ -321,8 +321,13 @@ def _save(survey: Survey, **options: Any) -> None:
 
 
 def _forget(survey: Survey) -> None:
-    """Now, for this transaction, and once more when it has committed: another thread may have read the old state."""
+    """Now, for this transaction, and once it has committed: other threads and processes know the old state."""
     pk = survey.pk
     forget_survey(pk)
     tenant_id = current_tenant_id()
-    transaction.on_commit(lambda: forget_survey(pk, tenant_id))
+
+    def forget_everywhere() -> None:
+        forget_survey(pk, tenant_id)
+        tell_processes()
+
+    transaction.on_commit(forget_everywhere)
