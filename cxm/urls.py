@@ -14,14 +14,17 @@ ORGANIZATION_PAGES = [
     "ideas",
     "dispatch",
     "personas",
+    "segments",
     "surveys",
     "touchpoints",
+    "interactions",
+    "privacy",
     "customers",
     "organizations",
     "audit",
 ]
 """Apps whose ``urls.urlpatterns`` are pages of an organisation; the app's label is their namespace."""
-PUBLIC_PAGES = ["console", "api", "dispatch", "surveys", "organizations", "accounts"]
+PUBLIC_PAGES = ["console", "api", "dispatch", "surveys", "interactions", "organizations", "accounts"]
 """Apps whose ``urls.public_urlpatterns`` stand at the root."""
 
 

@@ -58,6 +58,12 @@ MATRIX: Final[dict[str, tuple[bool, bool, bool, bool, bool, bool]]] = {
     "customers.view":        (_YES, _YES, _YES, _YES, _NO,  _YES),
     "customers.edit":        (_YES, _YES, _YES, _NO,  _NO,  _YES),
     "customers.export":      (_YES, _YES, _YES, _YES, _NO,  _NO),
+    "interactions.view":     (_YES, _YES, _YES, _YES, _NO,  _YES),
+    "interactions.create":   (_YES, _YES, _YES, _NO,  _NO,  _YES),
+    "activities.edit":       (_YES, _YES, _YES, _NO,  _NO,  _NO),
+    "segments.view":         (_YES, _YES, _YES, _YES, _NO,  _NO),
+    "segments.edit":         (_YES, _YES, _YES, _NO,  _NO,  _NO),
+    "privacy.manage":        (_YES, _YES, _NO,  _NO,  _NO,  _NO),
     "personas.view":         (_YES, _YES, _YES, _YES, _YES, _YES),
     "personas.edit":         (_YES, _YES, _YES, _NO,  _NO,  _NO),
     "personas.publish":      (_YES, _YES, _YES, _NO,  _NO,  _NO),
@@ -71,6 +77,7 @@ MATRIX: Final[dict[str, tuple[bool, bool, bool, bool, bool, bool]]] = {
     "surveys.publish":       (_YES, _YES, _YES, _NO,  _NO,  _NO),
     "surveys.send":          (_YES, _YES, _YES, _NO,  _NO,  _NO),
     "feedback.view":         (_YES, _YES, _YES, _YES, _NO,  _YES),
+    "feedback.unmasked":     (_YES, _YES, _YES, _NO,  _NO,  _YES),
     "feedback.create":       (_YES, _YES, _YES, _NO,  _NO,  _NO),
     "metrics.view":          (_YES, _YES, _YES, _YES, _NO,  _YES),
     "ideas.view":            (_YES, _YES, _YES, _YES, _YES, _YES),
@@ -86,7 +93,9 @@ MATRIX: Final[dict[str, tuple[bool, bool, bool, bool, bool, bool]]] = {
 PERMISSIONS: Final = frozenset(MATRIX)
 
 #: These are about the organisation as a whole: a role on a branch does not include them.
-WHOLE_ONLY: Final = frozenset({"organization.settings", "organization.delete", "keys.manage", "audit.view"})
+WHOLE_ONLY: Final = frozenset(
+    {"organization.settings", "organization.delete", "keys.manage", "audit.view", "privacy.manage"}
+)
 
 #: Nobody can hold these through a key: they end or hand over the organisation, so a signed-in person does them.
 PERSON_ONLY: Final = frozenset({"organization.delete"})
@@ -95,7 +104,7 @@ PERSON_ONLY: Final = frozenset({"organization.delete"})
 SCOPES: Final[tuple[str, ...]] = tuple(permission for permission in MATRIX if permission not in PERSON_ONLY)
 
 #: What a public write key stands for. It is not an API key: it only creates events and responses.
-WRITE_KEY_SCOPES: Final = frozenset({"feedback.create"})
+WRITE_KEY_SCOPES: Final = frozenset({"feedback.create", "interactions.create"})
 
 _OF_ROLE: Final = {
     role: frozenset(permission for permission, allowed in MATRIX.items() if allowed[column])

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from django.db.migrations.operations import RunSQL
+from django.db.migrations.operations.base import Operation
 
 from cxm.db import roles
+from cxm.partitions import first_statements
 
 
 class LetPlatformSeeWhatIsDue(RunSQL):
@@ -50,3 +54,32 @@ class AppendOnly(RunSQL):
 
     def deconstruct(self):  # type: ignore[no-untyped-def]
         return self.__class__.__name__, [self.table], {}
+
+
+class MakePartitions(Operation):
+    """The first partitions of a table with a :class:`cxm.partitions.PartitionedIdField`: history, months, and ahead.
+
+    They go with their table, so there is nothing to do backwards.
+    """
+
+    reversible = True
+    reduces_to_sql = True
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return self.__class__.__name__, [self.table], {}
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """No model changes."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        for statement in first_statements(self.table, datetime.now(UTC)):
+            schema_editor.execute(statement, None)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """See above."""
+
+    def describe(self) -> str:
+        return f"Make the first partitions of {self.table}"

@@ -19,6 +19,7 @@ from django.db.models import Field, Model
 
 from cxm.db import roles
 from cxm.fields import TenantField, tenant_field
+from cxm.partitions import PartitionedIdField
 from cxm.scope import platform
 
 POLICY = "tenant_id = cxm_tenant()"
@@ -73,7 +74,8 @@ class SchemaEditor(DatabaseSchemaEditor):
         for field in model._meta.local_fields:
             if field.unique and not field.primary_key:
                 self.deferred_sql.append(self._create_unique_sql(model, [field]))
-        return f"{sql[:closing]}, {key}{sql[closing:]}", params
+        by_month = " PARTITION BY RANGE (id)" if isinstance(model._meta.pk, PartitionedIdField) else ""
+        return f"{sql[:closing]}, {key}{sql[closing:]}{by_month}", params
 
     def create_model(self, model: type[Model]) -> None:
         super().create_model(model)

@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class InteractionsConfig(DomainAppConfig):
+    name = "apps.interactions"
+    label = "interactions"

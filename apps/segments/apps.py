@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class SegmentsConfig(DomainAppConfig):
+    name = "apps.segments"
+    label = "segments"

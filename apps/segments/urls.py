@@ -1,0 +1,6 @@
+"""Addresses of the pages of segments."""
+
+from django.urls import URLPattern
+
+app_name = "segments"
+urlpatterns: list[URLPattern] = []
