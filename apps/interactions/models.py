@@ -49,8 +49,9 @@ class Activity(TenantModel):
 class Interaction(TenantModel):
     """One thing that a customer did or that was done with one, filed under its own time: ``id`` is made of it.
 
-    ``customer`` is always the person (never a merged record); ``identity_id`` is the CustomerIdentifier under which it
-    came when no user id did, so that it follows that identifier. An event of an anonymous visitor has no customer yet.
+    ``customer`` is always the person, never a merged record. ``identity_id`` is what it came under, and what it
+    follows when people are joined or parted: the Customer record of a user id, or a CustomerIdentifier. An event of
+    an anonymous visitor has no customer yet.
     ``is_time_received``: its own time could not be believed, so that of the receipt stands in ``occurred_at``.
     """
 
