@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
     BooleanField,
     Case,
@@ -21,10 +22,12 @@ from django.db.models import (
     Expression,
     F,
     Func,
+    OuterRef,
     Q,
     QuerySet,
     SmallIntegerField,
     Sum,
+    UUIDField,
     Value,
     When,
 )
@@ -35,6 +38,7 @@ from apps.metrics.scored_answers import COUNTS, further_questions
 from apps.metrics.selection import Selection, Which, attribute
 from apps.metrics.statistics import Histogram, hidden_groups, released_blocks
 from apps.metrics.statistics.privacy import DayCount
+from apps.segments.models import SegmentMember
 from apps.surveys.models import Survey
 
 Interval = Literal["day", "week", "month"]
@@ -94,10 +98,14 @@ Grouping = Expression | F
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How a window is divided: by group (`by`), and each of the parts by period (`interval`); or not at all."""
+    """How a window is divided: by group (`by`), and each of the parts by period (`interval`); or not at all.
+
+    By segment, an answer counts in every one of `segments` its customer belongs to now.
+    """
 
     interval: Interval | None = None
     by: str | None = None
+    segments: frozenset[UUID] = frozenset()
 
     @property
     def folded(self) -> bool:
@@ -107,9 +115,17 @@ class Split:
         keys: dict[str, Grouping] = {}
         if self.interval:
             keys["period"] = PERIODS[self.interval]
-        if self.by:
+        if self.by == "segment":
+            keys["key"] = segments_of_customer(self.segments)
+        elif self.by:
             keys["key"] = F(COLUMNS[self.by]) if self.by in COLUMNS else attribute(self.by.partition(":")[2])
         return keys
+
+
+def segments_of_customer(segments: Collection[UUID]) -> Func:
+    """Those of `segments` that the customer of an answer belongs to now: one row each, none when in none."""
+    memberships = SegmentMember.objects.filter(customer=OuterRef("customer"), segment__in=segments)
+    return Func(ArraySubquery(memberships.values("segment")), function="unnest", output_field=UUIDField())
 
 
 class _DayOf(Func):
@@ -218,6 +234,8 @@ def count(
             tallies[whole].add(row.scale, row.counts)
             if split.interval:
                 tallies[replace(whole, period=row.keys["period"])].add(row.scale, row.counts)
+    if selection.populations or split.by == "segment":
+        return dict(tallies)  # an anonymous answer has no customer, so it belongs to no segment
     for survey in surveys:
         if survey.anonymous:
             for slot, tally in _count_anonymous(selection, survey, metrics, split, windows).items():

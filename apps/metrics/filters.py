@@ -24,6 +24,7 @@ from apps.metrics.statistics import RULES, SCALES, Rule
 from apps.organizations.models import Organization
 from apps.organizations.queries import unit_tree
 from apps.personas.models import Persona
+from apps.segments.models import Segment
 from apps.surveys.models import Survey
 from apps.touchpoints.models import Channel, Touchpoint
 from cxm.actor import Actor
@@ -80,7 +81,7 @@ def read_selection(
         params, "survey", problems, lambda ids: Survey.objects.filter(pk__in=ids).values_list("pk", flat=True)
     )
     touchpoints = _touchpoints(params, actor, problems)
-    _populations(params, problems)
+    populations = _populations(params, problems)
     first, last, since, until = _window(params, zone, problems)
     selection = Selection(
         surveys=surveys,
@@ -89,6 +90,7 @@ def read_selection(
         channels=_channels(params, problems),
         units=_units(params, actor.visible_units(permission), problems),
         attributes=_attributes(params, problems),
+        populations=populations,
         first=first,
         last=last,
         since=since,
@@ -199,17 +201,25 @@ def _touchpoints(params: QueryDict, actor: Actor, problems: Errors) -> frozenset
     return frozenset.intersection(*sets) if sets else None
 
 
-def _populations(params: QueryDict, problems: Errors) -> None:
-    """Persona and segment mean membership, and membership comes from segments, which no organisation has yet."""
-    personas = _ids(params, "persona", problems, _existing(Persona))
-    if personas:
-        problems.add(
-            "persona",
-            gettext("This persona is not bound to a segment, so nobody belongs to it and it cannot filter answers."),
-            "no_segment",
-        )
-    for value in _given(params, "segment", problems)[:1]:
-        _unknown("segment", value, problems)
+def _populations(params: QueryDict, problems: Errors) -> tuple[frozenset[UUID], ...]:
+    """The segments that `segment` names, and those that the personas of `persona` are bound to."""
+    found = []
+    segments = _ids(params, "segment", problems, _existing(Segment))
+    if segments is not None:
+        found.append(segments)
+    if _given(params, "persona", problems):
+        bound: dict[UUID, UUID | None] = {}
+
+        def existing(ids: set[UUID]) -> Iterable[UUID]:
+            bound.update(Persona.objects.filter(pk__in=ids).values_list("pk", "segment_id"))
+            return bound
+
+        _ids(params, "persona", problems, existing)
+        if None in bound.values():
+            message = gettext("This persona is bound to no segment, so nobody belongs to it. Bind it to one first.")
+            problems.add("persona", message, "no_segment")
+        found.append(frozenset(segment for segment in bound.values() if segment))
+    return tuple(found)
 
 
 def _channels(params: QueryDict, problems: Errors) -> frozenset[str] | None:

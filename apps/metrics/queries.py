@@ -7,7 +7,7 @@ Nothing here writes. All functions need an organisation in force; what an actor 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -38,6 +38,8 @@ from apps.metrics.statistics import (
     rule_for,
 )
 from apps.organizations.queries import unit_tree
+from apps.personas.models import Persona
+from apps.segments.models import Segment
 from apps.surveys.models import Survey
 from apps.touchpoints.models import Channel, Touchpoint
 from cxm.errors import DomainError
@@ -288,19 +290,46 @@ def _groups(selection: Selection, metric: str, by: str, rule: Rule | None, scale
     Splitting by survey or touchpoint names them, so their groups are not limited to relationship surveys.
     """
     if by in ("persona", "segment"):
-        return []  # membership comes from segments, and no organisation has any yet
+        return _membership_groups(selection, metric, by, rule, scale)
     which: Which | None = "any" if by in ("survey", "touchpoint") and selection.surveys is None else None
     tallies = count(selection, surveys_for(selection, which), [metric], split=Split(by=by))
     of_key: dict[Any, Tally] = {slot.key: tally for slot, tally in tallies.items()}
     if by == "unit":
         of_key = _rolled_up(of_key, selection.units)
     named = _names(by, of_key)
+    return _measured_groups([(*named[key], tally) for key, tally in of_key.items()], metric, rule, scale)
+
+
+def _membership_groups(selection: Selection, metric: str, by: str, rule: Rule | None, scale: int | None) -> list[Group]:
+    """A group for each segment, or each persona bound to one, that a customer who answered belongs to now.
+
+    Groups may overlap: a customer in two segments counts in both. Three queries.
+    """
+    if by == "segment":
+        named = [(str(pk), name, pk) for pk, name in Segment.objects.values_list("pk", "name")]
+    else:
+        bound = Persona.objects.filter(segment__isnull=False, archived_at=None)
+        named = [(str(pk), name, of) for pk, name, of in bound.values_list("pk", "name", "segment_id")]
+    split = Split(by="segment", segments=frozenset(segment for _, _, segment in named))
+    tallies = count(selection, surveys_for(selection), [metric], split=split) if named else {}
+    found = [
+        (key, label, tallies[Slot(metric, key=segment)])
+        for key, label, segment in named
+        if Slot(metric, key=segment) in tallies
+    ]
+    return _measured_groups(found, metric, rule, scale)
+
+
+def _measured_groups(
+    tallied: Iterable[tuple[str | None, str, Tally]], metric: str, rule: Rule | None, scale: int | None
+) -> list[Group]:
+    """The groups with an answer, by name."""
     groups = []
-    for key, tally in of_key.items():
+    for key, label, tally in tallied:
         chosen = _rule_of(metric, rule, [tally])
         measured = _measured(chosen, _scale_of(chosen, [tally], scale), tally)
         if measured.n or measured.suppressed:
-            groups.append(Group(*named[key], measured))
+            groups.append(Group(key, label, measured))
     return sorted(groups, key=lambda group: (group.key is None, group.label.casefold(), group.key or ""))
 
 

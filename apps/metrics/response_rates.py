@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import TruncDate
 from django.utils.timezone import make_aware
 
@@ -18,6 +18,7 @@ from apps.metrics.counting import Interval, period_of
 from apps.metrics.queries import Change
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import Metric, measure_response_rate, newcombe_difference
+from apps.segments.models import SegmentMember
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
 """Days beyond which nothing was sent, and near whose far ends dates cannot be reckoned with."""
@@ -35,7 +36,7 @@ class ResponseRate:
 def response_rate(selection: Selection, survey_ids: Sequence[UUID], *, interval: Interval = "week") -> ResponseRate:
     """Invitations of these surveys whose mail went in the window, by the day it went. One query.
 
-    Filters on channel and unit apply as they do to answers; those on the attributes of an answer do not, since who
+    Filters on channel, unit, segment and persona apply as they do to answers; those on the attributes of an answer do not, since who
     did not answer has none.
     """
     first, last = selection.days
@@ -52,6 +53,8 @@ def response_rate(selection: Selection, survey_ids: Sequence[UUID], *, interval:
         rows = rows.filter(channel__in=selection.channels)
     if selection.units is not None:
         rows = rows.filter(customer__unit__in=selection.units)
+    for segments in selection.populations:
+        rows = rows.filter(Exists(SegmentMember.objects.filter(segment__in=segments, customer=OuterRef("customer"))))
     by_day = (
         rows.order_by()
         .values(day=TruncDate("send_at", tzinfo=selection.zone))

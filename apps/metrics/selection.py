@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal
 from uuid import UUID
 
-from django.db.models import CharField, F, Q, QuerySet
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from apps.metrics.models import ScoreHistogram
 from apps.metrics.scored_answers import counted_states
+from apps.segments.models import SegmentMember
 from apps.surveys.models import Response
 
 Which = Literal["relationship", "touchpoint", "any"]
@@ -23,7 +24,8 @@ Which = Literal["relationship", "touchpoint", "any"]
 class Selection:
     """Filters, resolved: keys have become ids, a unit its whole branch, dates the days of the organisation's calendar.
 
-    None means no filter; an empty set means nothing at all. `first` and `last` are whole days, both included; `since`
+    None means no filter; an empty set means nothing at all. Each of `populations` is a set of segments: the customer
+    who answered belongs to one of them now. An answer without a customer belongs to none. `first` and `last` are whole days, both included; `since`
     and `until` are instants, `until` excluded. Only one of the two pairs is used.
     """
 
@@ -33,6 +35,7 @@ class Selection:
     channels: frozenset[str] | None = None
     units: frozenset[UUID] | None = None
     attributes: tuple[tuple[str, str], ...] = ()
+    populations: tuple[frozenset[UUID], ...] = ()
     first: date | None = None
     last: date | None = None
     since: datetime | None = None
@@ -44,7 +47,7 @@ class Selection:
     @property
     def folded(self) -> bool:
         """Whether the histograms can answer: they know survey, touchpoint, channel, unit and day, and no more."""
-        return not self.attributes and self.since is None and self.until is None
+        return not self.attributes and not self.populations and self.since is None and self.until is None
 
     @property
     def days(self) -> tuple[date, date]:
@@ -67,7 +70,7 @@ class Selection:
         return replace(self, first=self.first - length, last=self.first - timedelta(days=1))
 
     def dimensions(self) -> Q:
-        """The filters on touchpoint, channel and unit: both tables have these columns."""
+        """The filters on touchpoint, channel and unit, whose columns both tables have; on responses also the others."""
         q = Q()
         if self.touchpoints is not None:
             q &= Q(touchpoint__in=self.touchpoints)
@@ -77,6 +80,8 @@ class Selection:
             q &= Q(unit__in=self.units)
         for index, (_, value) in enumerate(self.attributes):
             q &= Q(**{f"attribute{index}": value})
+        for segments in self.populations:
+            q &= Q(Exists(SegmentMember.objects.filter(segment__in=segments, customer=OuterRef("customer"))))
         return q
 
     def window(self) -> Q:

@@ -7,12 +7,15 @@ from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from cxm.fields import TenantForeignKey
+from cxm.fields import TenantForeignKey, TenantOneToOneField
 from cxm.models import TenantModel
 
 
 class Persona(TenantModel):
-    """A persona's draft. ``fields`` holds the described parts, each a list of short texts."""
+    """A persona's draft. ``fields`` holds the described parts, each a list of short texts.
+
+    ``segment`` holds the people it describes; ``claims`` (claims.py) says of them what can be measured.
+    """
 
     class Kind(models.TextChoices):
         PERSONA = "persona", _("Persona")
@@ -31,7 +34,8 @@ class Persona(TenantModel):
     fields = models.JSONField(default=dict)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     review_date = models.DateField(null=True, blank=True)
-    segment_id = models.UUIDField(null=True, blank=True)
+    segment = TenantForeignKey("segments.Segment", models.PROTECT, null=True, blank=True, related_name="+")
+    claims = models.JSONField(default=list)
     revision = models.PositiveIntegerField(default=1)
     published_version = models.PositiveIntegerField(null=True, blank=True)
     published_revision = models.PositiveIntegerField(null=True, blank=True)
@@ -63,3 +67,57 @@ class PersonaVersion(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "persona", "number"], name="persona_version_number")]
+
+
+class PersonaBaseline(TenantModel):
+    """The make-up of a persona's people on one day: what later days are compared with. Never changed; kept unbound too.
+
+    ``makeup`` (makeup.py) holds counts by value over ``sample`` of the ``size`` members, never a single person's value;
+    ``customers`` is the number of all customers on that day.
+    """
+
+    class Reason(models.TextChoices):
+        BOUND = "bound", _("Bound to the segment")
+        PUBLISHED = "published", _("Published")
+        ACCEPTED = "accepted", _("Taken as the new baseline")
+
+    persona = TenantForeignKey(Persona, models.CASCADE, related_name="baselines")
+    segment = TenantForeignKey("segments.Segment", models.SET_NULL, null=True, related_name="+")
+    segment_name = models.CharField(max_length=120)
+    reason = models.CharField(max_length=9, choices=Reason.choices)
+    version = models.PositiveIntegerField(null=True)
+    size = models.PositiveIntegerField()
+    customers = models.PositiveIntegerField()
+    sample = models.PositiveIntegerField()
+    makeup = models.JSONField(default=list)
+    taken_at = models.DateTimeField(default=now)
+    taken_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "persona", "-taken_at"], name="persona_baseline_latest")]
+
+
+class PersonaCheck(TenantModel):
+    """Whether a persona's people still match it: the newest comparison, and when the next one is due (a queue row).
+
+    ``claims`` and ``findings`` are what the page says; ``alarm_since`` is set while anything of it is an alarm.
+    """
+
+    class State(models.TextChoices):
+        WATCHED = "watched", _("Watched")
+        STOPPED = "stopped", _("Not bound")
+
+    persona = TenantOneToOneField(Persona, models.CASCADE, related_name="check_row")
+    state = models.CharField(max_length=7, choices=State.choices, default=State.WATCHED)
+    due_at = models.DateTimeField(default=now)
+    leased_until = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    baseline = TenantForeignKey(PersonaBaseline, models.SET_NULL, null=True, related_name="+")
+    size = models.PositiveIntegerField(null=True)
+    customers = models.PositiveIntegerField(null=True)
+    claims = models.JSONField(default=list)
+    findings = models.JSONField(default=list)
+    alarm_since = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "due_at"], name="persona_check_due")]

@@ -32,6 +32,7 @@ QUEUES = {  # which due rows the platform role may see, and of them only these c
     "dispatch_invitation": {"tenant_id", "id", "state", "send_at", "leased_until"},
     "imports_importjob": {"tenant_id", "id", "state", "created_at", "leased_until"},
     "imports_exportjob": {"tenant_id", "id", "state", "created_at", "leased_until"},
+    "personas_personacheck": {"tenant_id", "id", "state", "due_at", "leased_until"},
 }
 PLATFORM_READS = {"organizations_organization"}
 REVIEWED_VIEWS: set[str] = set()
