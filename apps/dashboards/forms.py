@@ -38,7 +38,7 @@ class PlainSelect(forms.Select):
 
 
 class ScoreFilterForm(forms.Form):
-    """Period, touchpoint, channel, survey and unit."""
+    """Period, touchpoint, channel, survey, unit, and the segment or persona that customers belong to now."""
 
     all_time: dict[str, str] = {"period": "all"}
     """What an address carries to say "all time", where the page's own default is a shorter period."""
@@ -54,6 +54,8 @@ class ScoreFilterForm(forms.Form):
         touchpoints: Iterable[tuple[str, str]],
         units: UnitTree,
         visible_units: frozenset | None = None,
+        segments: Iterable[tuple[object, str]] = (),
+        personas: Iterable[tuple[object, str]] = (),
     ) -> None:
         super().__init__(data)
         self.fields["from"] = forms.DateField(label=_("From"), required=False)
@@ -64,6 +66,10 @@ class ScoreFilterForm(forms.Form):
         tree = [(str(unit.id), "\u2003" * level + unit.name) for unit, level in units.walk(visible_units)]
         if tree:
             self.fields["unit"] = _choice(_("Unit"), tree)
+        if segments:
+            self.fields["segment"] = _choice(_("Segment"), segments)
+        if personas:
+            self.fields["persona"] = _choice(_("Persona"), personas)
 
 
 class FeedbackFilterForm(ScoreFilterForm):

@@ -31,6 +31,8 @@ from apps.metrics.filters import read_selection
 from apps.metrics.selection import Selection
 from apps.organizations.models import Organization
 from apps.organizations.queries import unit_tree
+from apps.personas.queries import visible as visible_personas
+from apps.segments.models import Segment
 from apps.surveys.models import Response
 from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
@@ -43,6 +45,7 @@ from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page
 
 PAGE = 50
+MOST_CHOICES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +172,16 @@ def _languages(organization: Organization, surveys: list[SurveyFacts], chosen: s
 
 
 def _choices(request: MemberRequest, surveys: list[SurveyFacts], touchpoints: list[Touchpoint]) -> dict[str, Any]:
+    """What the filter bar offers. Two queries more: segments, and personas bound to one."""
+    actor = _who(request)[0]
+    personas = visible_personas(actor).filter(segment__isnull=False, archived_at=None)
     return {
         "surveys": surveys,
         "touchpoints": [(touchpoint.key, touchpoint.name) for touchpoint in touchpoints],
         "units": unit_tree(),
-        "visible_units": _who(request)[0].visible_units("metrics.view"),
+        "visible_units": actor.visible_units("metrics.view"),
+        "segments": list(Segment.objects.order_by("name").values_list("pk", "name")[:MOST_CHOICES]),
+        "personas": list(personas.order_by("name").values_list("pk", "name")[:MOST_CHOICES]),
     }
 
 
