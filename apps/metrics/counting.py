@@ -73,19 +73,27 @@ class Slot:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of one slot by scale, and how many answers stay hidden."""
+    """Counts of one slot by scale, how many answers stay hidden, and how many came as imported totals, by scale."""
 
     scales: dict[int, list[int]] = field(default_factory=dict)
     hidden: int = 0
+    imported: dict[int, int] = field(default_factory=dict)
 
     def add(self, scale: int, counts: Iterable[int]) -> None:
         row = self.scales.get(scale)
         self.scales[scale] = list(counts) if row is None else [a + b for a, b in zip(row, counts, strict=True)]
 
+    def add_cell(self, cell: Cell) -> None:
+        self.add(cell.scale, cell.counts)
+        if cell.keys.get("imported"):
+            self.imported[cell.scale] = self.imported.get(cell.scale, 0) + sum(cell.counts)
+
     def merge(self, other: Tally) -> None:
         for scale, counts in other.scales.items():
             self.add(scale, counts)
         self.hidden += other.hidden
+        for scale, n in other.imported.items():
+            self.imported[scale] = self.imported.get(scale, 0) + n
 
     def histogram(self, scale: int) -> Histogram:
         return Histogram.from_columns(scale, self.scales.get(scale, [0] * 11))
@@ -231,9 +239,9 @@ def count(
             keys["window"] = Case(When(day__gte=selection.first, then=Value(NOW)), default=Value(BEFORE))
         for row in _cells(selection, split.folded, identified, metrics, window & selection.dimensions(), keys):
             whole = Slot(row.metric, row.keys.get("window", NOW), key=row.keys.get("key"))
-            tallies[whole].add(row.scale, row.counts)
-            if split.interval:
-                tallies[replace(whole, period=row.keys["period"])].add(row.scale, row.counts)
+            tallies[whole].add_cell(row)
+            if split.interval and (split.interval == "month" or not row.keys.get("imported")):
+                tallies[replace(whole, period=row.keys["period"])].add_cell(row)
     if selection.populations or split.by == "segment":
         return dict(tallies)  # an anonymous answer has no customer, so it belongs to no segment
     for survey in surveys:
@@ -266,6 +274,7 @@ def _cells(
 ) -> list[Cell]:
     if selection.folded and folded:
         rows = selection.histograms().filter(where, survey__in=survey_ids, metric__in=metrics)
+        keys = {**keys, "imported": F("is_imported")}
         return _grouped(rows, F("metric"), F("scale"), keys, lambda index: Sum(f"c{index}"))
     return _cells_of_responses(selection, survey_ids, metrics, where, keys)
 

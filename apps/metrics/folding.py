@@ -97,7 +97,7 @@ def find_drift() -> list[Drift]:
     Reads every response of the organisation: for `check_scores` and tests, not for pages. Answers whose event still
     waits in the outbox show up here too: fold first, then check.
     """
-    stored = f"SELECT {COLUMNS} FROM {TABLE} WHERE tenant_id = %(tenant)s"
+    stored = f"SELECT {COLUMNS} FROM {TABLE} WHERE tenant_id = %(tenant)s AND NOT is_imported"
     same = " AND ".join(f"a.{name} IS NOT DISTINCT FROM b.{name}" for name in DIMENSIONS)
     differs = " OR ".join(f"a.{name} IS DISTINCT FROM b.{name}" for name in COUNTS)
     total_a, total_b = ("coalesce(" + " + ".join(f"{alias}.{name}" for name in COUNTS) + ", 0)" for alias in ("a", "b"))
@@ -126,8 +126,8 @@ def _one_at_a_time() -> None:
 
 def _replace(where: str, values: dict[str, Any]) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {TABLE} WHERE tenant_id = %(tenant)s AND {where}", values)
+        cursor.execute(f"DELETE FROM {TABLE} WHERE tenant_id = %(tenant)s AND NOT is_imported AND {where}", values)
         counted = HISTOGRAMS.format(bucket=where.replace("(survey_id, day)", "(r.survey_id, r.day)"))
-        rows = f"SELECT %(tenant)s, gen_random_uuid(), h.* FROM ({counted}) h"
-        cursor.execute(f"INSERT INTO {TABLE} (tenant_id, id, {COLUMNS}) {rows}", values)
+        rows = f"SELECT %(tenant)s, gen_random_uuid(), FALSE, h.* FROM ({counted}) h"
+        cursor.execute(f"INSERT INTO {TABLE} (tenant_id, id, is_imported, {COLUMNS}) {rows}", values)
         return cursor.rowcount

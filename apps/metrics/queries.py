@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -256,7 +256,7 @@ def _measured(rule: Rule, scale: int, tally: Tally) -> Metric:
             suppressed=True,
             distribution=histogram.as_json(),
         )
-    return measure(rule, histogram)
+    return replace(measure(rule, histogram), imported=tally.imported.get(scale, 0))
 
 
 def _change(rule: Rule, scale: int, before: Tally, now: Tally) -> Change | None:

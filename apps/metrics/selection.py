@@ -98,8 +98,17 @@ class Selection:
         return q
 
     def histograms(self) -> QuerySet[ScoreHistogram]:
-        """Histogram rows, not yet filtered. Only where `folded`."""
-        return ScoreHistogram.objects.all()
+        """Histogram rows, not yet filtered, but without totals of months that the window cuts. Only where `folded`.
+
+        A total of a month belongs to the month as a whole: no part of it can be told apart.
+        """
+        cut = []
+        if self.first is not None and self.first.day > 1:
+            cut.append(self.first.replace(day=1))
+        if self.last is not None and self.last < date.max and (self.last + timedelta(days=1)).day > 1:
+            cut.append(self.last.replace(day=1))
+        rows = ScoreHistogram.objects.all()
+        return rows.exclude(is_imported=True, day__in=cut) if cut else rows
 
     def responses(self) -> QuerySet[Response]:
         """Responses that count, not yet filtered, with the attributes that `dimensions` compares."""

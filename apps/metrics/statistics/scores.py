@@ -30,7 +30,8 @@ class Metric:
     """One score with all that belongs to it: the same on page, API, mail and export.
 
     `unit` is `points` (NPS, -100..100), `percent` (0..100) or `mean` (a point of the scale). `value`, `low` and `high`
-    are None when nobody answered or the answers are suppressed; then `distribution` counts nothing either.
+    are None when nobody answered or the answers are suppressed; then `distribution` counts nothing either. `imported`
+    of the n came as totals of a past month, without their answers: a list of answers does not show those.
     """
 
     value: float | None
@@ -41,6 +42,7 @@ class Metric:
     unit: str
     suppressed: bool
     distribution: dict[str, int]
+    imported: int = 0
 
     @property
     def reliability(self) -> Reliability:
@@ -51,8 +53,11 @@ class Metric:
         return self.value is not None and self.reliability is Reliability.USABLE
 
     def as_json(self) -> dict[str, object]:
-        """The shape promised to outsiders. Numbers keep four decimals, enough for any page and free of float noise."""
-        return {
+        """The shape promised to outsiders. Numbers keep four decimals, enough for any page and free of float noise.
+
+        `imported` stands there only where some of the n came as totals.
+        """
+        shape: dict[str, object] = {
             "value": _rounded(self.value),
             "low": _rounded(self.low),
             "high": _rounded(self.high),
@@ -63,6 +68,7 @@ class Metric:
             "suppressed": self.suppressed,
             "distribution": self.distribution,
         }
+        return shape | {"imported": self.imported} if self.imported else shape
 
 
 def _rounded(number: float | None) -> float | None:

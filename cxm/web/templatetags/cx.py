@@ -542,6 +542,7 @@ def _printed(metric: Any) -> dict[str, Any]:
         "value": figure(value, unit),
         "interval": interval(_of(metric, "low"), _of(metric, "high"), unit),
         "weak": words.get(reliability, ""),
+        "imported": _of(metric, "imported", 0),
     }
 
 
