@@ -20,7 +20,8 @@ from apps.customers import queries, services
 from apps.customers.filters import CustomerFilter
 from apps.customers.models import ConsentRecord, Customer
 from apps.customers.rules import MAX_ATTRIBUTES, clean_external_id
-from apps.customers.timeline import SOURCES, timeline_of
+from apps.customers.timeline import timeline_of
+from apps.customers.timeline_filters import TimelineFilter
 from cxm.api.cursors import decode_cursor, encode_cursor, next_url, read_limit
 from cxm.api.etags import etag_of, require_match
 from cxm.api.problems import BadBody
@@ -181,6 +182,8 @@ class CustomerViewSet(TenantViewSet):
         parameters=[
             OpenApiParameter("kind", str, many=True, description="Only these kinds; may be repeated."),
             OpenApiParameter("channel", str, description="Only this channel."),
+            OpenApiParameter("from", str, description="A day in the organisation's zone, or an instant."),
+            OpenApiParameter("to", str, description="A day, included, or an instant, excluded."),
             OpenApiParameter("ordering", OpenApiTypes.STR, exclude=True),
         ],
         responses=TimelineItemSerializer(many=True),
@@ -190,10 +193,10 @@ class CustomerViewSet(TenantViewSet):
         """Everything that happened with this customer, newest first."""
         customer = self.get_object()
         purpose = request.path
-        kinds = request.query_params.getlist("kind")
-        if unknown := [kind for kind in kinds if kind not in SOURCES]:
-            message = _("There is no kind “%(kind)s”. Choose among %(kinds)s.")
-            raise BadBody(message % {"kind": unknown[0][:40], "kinds": ", ".join(sorted(SOURCES))}, field="kind")
+        asked = TimelineFilter(request.query_params, actor=self.request.actor, organization=self.request.organization)
+        if not asked.is_valid():
+            name, errors = next(iter(asked.errors.items()))
+            raise BadBody(str(errors[0]), field=name)
         limit = read_limit(request.query_params, default=50)
         cursor = request.query_params.get("cursor", "")
         before = None
@@ -203,8 +206,7 @@ class CustomerViewSet(TenantViewSet):
         found = timeline_of(
             actor=self.request.actor,
             customer_id=customer.pk,
-            kinds=kinds,
-            channel=request.query_params.get("channel", ""),
+            **asked.conditions(),
             before=before,
             limit=limit + 1,
         )

@@ -4,14 +4,19 @@ An app registers a source in its `wiring.py`:
 
     register_source("feedback", label=_("Answers"), permission="feedback.view", fetch=answers_of)
 
-    def answers_of(customer_id: UUID, before: Position | None, limit: int) -> list[TimelineItem]:
-        "The newest `limit` items older than `before` (by `(at, id)`), newest first."
+    def answers_of(wanted: Wanted) -> list[TimelineItem]:
+        "The newest `wanted.limit` items of the customer that it asks for, newest first, by `(at, id)`."
+        rows = Response.objects.filter(wanted.condition(time="occurred_at", channel="channel"))
+        return [... for row in rows.order_by("-occurred_at", "-id")[: wanted.limit]]
+
+A source of several kinds names them (`kinds={"call": _("Call"), ...}`) and heeds `wanted.kinds`. Kind, channel and time
+are conditions of each source's own query: a filter that finds little reads little.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -28,7 +33,11 @@ Position = tuple[datetime, UUID]
 
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
-    """One thing that happened. `title` is a sentence, `text` what people wrote, `page` the URL name of its page."""
+    """One thing that happened.
+
+    `title` is a sentence, `text` what people wrote, `outcome` how it ended; `facts` are further names and values for
+    the page, `data` is what the API gives. `page` is the URL name of the thing's own page, with `page_kwargs`.
+    """
 
     id: UUID
     kind: str
@@ -36,9 +45,11 @@ class TimelineItem:
     title: str
     channel: str = ""
     text: str = ""
+    outcome: str = ""
     page: str = ""
     page_kwargs: dict[str, Any] = field(default_factory=dict)
     icon: str = "point"
+    facts: tuple[tuple[str, str], ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -47,15 +58,46 @@ class TimelineItem:
         return (self.at, self.id)
 
 
-Fetch = Callable[[UUID, Position | None, int], list[TimelineItem]]
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a page of one customer's timeline asks of a source: the newest `limit` items older than `before`.
+
+    `kinds` are those of the source's own that count (all, for a source of one kind); `channel` "" is any; the time lies
+    in [start, end), None being open.
+    """
+
+    customer_id: UUID
+    limit: int
+    before: Position | None = None
+    kinds: frozenset[str] = frozenset()
+    channel: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def condition(self, *, time: str, channel: str = "", customer: str = "customer_id") -> Q:
+        """The conditions for a source that reads one table with these columns.
+
+        Without a `channel` column nothing of the source has a channel, so a filter on one finds nothing.
+        """
+        found = Q(**{customer: self.customer_id}) & older_than(self.before, time_column=time)
+        if self.start is not None:
+            found &= Q(**{f"{time}__gte": self.start})
+        if self.end is not None:
+            found &= Q(**{f"{time}__lt": self.end})
+        if self.channel:
+            found &= Q(**{channel: self.channel}) if channel else Q(pk__in=[])
+        return found
+
+
+Fetch = Callable[[Wanted], list[TimelineItem]]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What one app adds to the timeline, and the permission it takes to see that."""
+    """What one app adds to the timeline, with the labels of its kinds, and the permission it takes to see that."""
 
-    kind: str
-    label: Any
+    name: str
+    kinds: Mapping[str, Any]
     permission: str
     fetch: Fetch
 
@@ -63,16 +105,25 @@ class Source:
 SOURCES: dict[str, Source] = {}
 
 
-def register_source(kind: str, *, label: Any, permission: str, fetch: Fetch) -> None:
-    """Add a source. Every item it gives has this `kind`."""
-    if kind in SOURCES:
-        raise ValueError(f"two timeline sources of kind {kind!r}")
-    SOURCES[kind] = Source(kind, label, permission, fetch)
+def register_source(
+    name: str, *, permission: str, fetch: Fetch, label: Any = "", kinds: Mapping[str, Any] | None = None
+) -> None:
+    """Add a source. Every item it gives is of one of `kinds`; with `label` alone the only kind is called `name`."""
+    kinds = dict(kinds or {name: label})
+    taken = {kind for source in SOURCES.values() for kind in source.kinds}
+    if name in SOURCES or taken & kinds.keys():
+        raise ValueError(f"two timeline sources of kind {name!r}")
+    SOURCES[name] = Source(name, kinds, permission, fetch)
 
 
 def sources_for(actor: Actor) -> list[Source]:
-    """The sources whose items the actor may see, by kind."""
-    return [source for _kind, source in sorted(SOURCES.items()) if actor.can(source.permission)]
+    """The sources whose items the actor may see, by name."""
+    return [source for _name, source in sorted(SOURCES.items()) if actor.can(source.permission)]
+
+
+def kinds_for(actor: Actor) -> dict[str, Any]:
+    """The kinds of items the actor may see, with their labels."""
+    return {kind: label for source in sources_for(actor) for kind, label in source.kinds.items()}
 
 
 def timeline_of(
@@ -81,30 +132,23 @@ def timeline_of(
     customer_id: UUID,
     kinds: Iterable[str] = (),
     channel: str = "",
+    start: datetime | None = None,
+    end: datetime | None = None,
     before: Position | None = None,
     limit: int = 50,
 ) -> list[TimelineItem]:
-    """The newest `limit` items older than `before`, newest first; of these kinds and this channel when given.
+    """The newest `limit` items older than `before`, newest first; of these kinds, this channel and [start, end).
 
-    Each source reads at most `limit` rows by its own index on (customer, time), so a page costs the same at any depth.
-    With a channel a source is read on in steps of `limit` until the page is full or it has no more.
+    One query a source, of at most `limit` rows by its own index on (customer, time): a page costs the same at any
+    depth. Sources that have none of the kinds are not asked.
     """
-    wanted = frozenset(kinds)
-    chosen = [source for source in sources_for(actor) if not wanted or source.kind in wanted]
-    streams = [read_source(source, customer_id, before, limit, channel) for source in chosen]
+    asked = frozenset(kinds)
+    streams = []
+    for source in sources_for(actor):
+        of_source = asked & source.kinds.keys()
+        if not asked or of_source:
+            streams.append(source.fetch(Wanted(customer_id, limit, before, of_source, channel, start, end)))
     return list(islice(heapq.merge(*streams, key=lambda item: item.position, reverse=True), limit))
-
-
-def read_source(
-    source: Source, customer_id: UUID, before: Position | None, limit: int, channel: str
-) -> Iterable[TimelineItem]:
-    """The items of one source, newest first, read in steps as far as they are asked for."""
-    while True:
-        items = source.fetch(customer_id, before, limit)
-        yield from (item for item in items if not channel or item.channel == channel)
-        if len(items) < limit:
-            return
-        before = items[-1].position
 
 
 def older_than(before: Position | None, *, time_column: str) -> Q:
@@ -115,9 +159,9 @@ def older_than(before: Position | None, *, time_column: str) -> Q:
     return Q(**{f"{time_column}__lte": at}) & (Q(**{f"{time_column}__lt": at}) | Q(pk__lt=pk))
 
 
-def consent_items(customer_id: UUID, before: Position | None, limit: int) -> list[TimelineItem]:
+def consent_items(wanted: Wanted) -> list[TimelineItem]:
     """Consent given and withdrawn."""
-    rows = ConsentRecord.objects.filter(older_than(before, time_column="at"), customer_id=customer_id)
+    rows = ConsentRecord.objects.filter(wanted.condition(time="at", channel="channel"))
     return [
         TimelineItem(
             id=row.pk,
@@ -129,5 +173,5 @@ def consent_items(customer_id: UUID, before: Position | None, limit: int) -> lis
             icon="shield-check",
             data={"purpose": row.purpose, "state": row.state, "channel": row.channel},
         )
-        for row in rows.order_by("-at", "-id")[:limit]
+        for row in rows.order_by("-at", "-id")[: wanted.limit]
     ]

@@ -12,7 +12,7 @@ from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, Que
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from apps.customers.timeline import Position, TimelineItem, older_than
+from apps.customers.timeline import TimelineItem, Wanted
 from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent, Suppression
 from apps.dispatch.scanners import HEADLESS, PROGRAM, TOO_MANY_SCORES, TOO_SOON
 from apps.surveys.models import Survey
@@ -142,12 +142,12 @@ def suppressions(text: str = "") -> QuerySet[Suppression]:
     return rows.filter(email__contains=text.strip().lower()) if text.strip() else rows
 
 
-def invitation_items(customer_id: UUID, before: Position | None, limit: int) -> list[TimelineItem]:
+def invitation_items(wanted: Wanted) -> list[TimelineItem]:
     """What a customer was asked, for the timeline: sent, planned, and not asked with the reason."""
     rows = (
-        Invitation.objects.filter(older_than(before, time_column="created_at"), customer_id=customer_id)
+        Invitation.objects.filter(wanted.condition(time="created_at", channel="channel"))
         .select_related("survey")
-        .order_by("-created_at", "-id")[:limit]
+        .order_by("-created_at", "-id")[: wanted.limit]
     )
     return [
         TimelineItem(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from apps.customers.timeline import Position, TimelineItem, older_than
+from apps.customers.timeline import TimelineItem, Wanted
 from apps.surveys import queries, registry
 from apps.surveys.models import Response, Survey
 from apps.touchpoints.registry import Use
@@ -17,12 +17,12 @@ from cxm.web.palette import PaletteItem
 from cxm.web.urls import org_url
 
 
-def answer_items(customer_id: UUID, before: Position | None, limit: int) -> list[TimelineItem]:
+def answer_items(wanted: Wanted) -> list[TimelineItem]:
     """A customer's answers, newest first. One query, by the index on customer and time."""
     rows = (
         Response.objects.select_related("survey", "touchpoint")
-        .filter(older_than(before, time_column="occurred_at"), customer_id=customer_id)
-        .order_by("-occurred_at", "-id")[:limit]
+        .filter(wanted.condition(time="occurred_at", channel="channel"))
+        .order_by("-occurred_at", "-id")[: wanted.limit]
     )
     return [_item(row) for row in rows]
 
