@@ -36,31 +36,33 @@ _HARMLESS = "|".join(
     (
         rf"{_START}{_YEAR}(?P<iso>[-./]){_MONTH}(?P=iso){_DAY}(?:[T ]\d\d?:\d\d(?::\d\d)?)?{_END}",
         rf"{_START}(?:{_DAY}[-./]{_MONTH}|{_MONTH}[-./]{_DAY})[-./](?:{_YEAR}|\d\d){_END}",
-        rf"(?<![\d+]){_YEAR}(?:\s?[-–/,]\s?{_YEAR}|\s{_YEAR})*(?![ .\-/]?\d)",  # noqa: RUF001
+        rf"(?<![\d+]){_YEAR}(?:\s?[-–/,]\s?{_YEAR}|\s{_YEAR})*(?![ .\-/]?\d)",
         r"(?<![\d:])\d\d?:\d\d(?::\d\d)?(?![\d:])",
         r"(?<![\d.,/])(?:10|\d)(?:[.,]\d)?\s?/\s?(?:5|7|10|100)(?!\d)",
         r"(?<![\d+])(?:10|\d)(?:[ ,;]{1,2}(?:10|\d)(?!\d))+(?![ .\-/]?\d)",
         r"(?<![\d+.,])[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?!\d)",
-        r"(?<![\d+.,])[1-9]\d?(?P<group>[. '’\u00a0\u202f])\d{3}(?:(?P=group)\d{3})?(?:,\d{1,2})?(?![ .\-/]?\d)",  # noqa: RUF001
+        r"(?<![\d+.,])[1-9]\d?(?P<group>[. '’\u00a0\u202f])\d{3}(?:(?P=group)\d{3})?(?:,\d{1,2})?(?![ .\-/]?\d)",
         r"(?<![\d+.,])[1-9]\d{0,3}0{3,9}(?!\d)",
         r"[$€£¥₹]\s?\d[\d.,'\u00a0\u202f]*",
         r"(?<![\d+])[1-9]\d{0,8}(?:[.,]\d{1,2})?\s?(?:[€$£¥₹]|EUR|USD|GBP|CHF)(?!\w)",
     )
 )
-_RUN = r"\+?\(?\d(?:[\s.\-–/()]{0,3}\d)+"  # noqa: RUF001
+_RUN = r"\+?\(?\d(?:[\s.\-–/()]{0,3}\d)+"
 _NUMBERS = re.compile(rf"(?P<harmless>{_HARMLESS})|(?P<run>{_RUN})")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ \-]?[A-Z0-9]{4}){2,7}(?:[ \-]?[A-Z0-9]{1,3})?(?!\w)", re.IGNORECASE)
 
-_PARTICLES: Final = frozenset(
+_PARTICLE_WORDS: Final = (
     "al bin da das de del den der di do dos du el ibn la le los of san st te ten ter van von zu zum zur and und y e"
-    " dr mr mrs ms prof herr frau jr sr".split()
+    " dr mr mrs ms prof herr frau jr sr"
 )
-_ALSO_WORDS: Final = frozenset(
+_PARTICLES: Final = frozenset(_PARTICLE_WORDS.split())
+_WORDS_TOO: Final = (
     "art bill black blue bright brown case church cook dean early english ernst faith field frank french fuchs gold"
     " good grace grant gray green grey gross hand hope hunter jahn joy jung kaiser king klein koch lang law may mark"
     " miller noble north page park penny price rich rose sage short stark star stone storm sunny sweet swift vogel wall"
-    " ward weiss west white will winter wise wolf wood young".split()
+    " ward weiss west white will winter wise wolf wood young"
 )
+_ALSO_WORDS: Final = frozenset(_WORDS_TOO.split())
 """Names that are words too: hidden only where they are written with a capital letter."""
 _NO_SPACES = re.compile(r"[\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Scripts that write names without spaces around them."""
@@ -115,7 +117,7 @@ def _name_patterns(names: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
         if _NO_SPACES.search(whole):
             inside |= {part for part in (whole, *whole.split()) if len(part) >= 2}
             continue
-        for part in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", whole):  # noqa: RUF001
+        for part in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", whole):
             lower = part.lower()
             if len(part) < 2 or lower in _PARTICLES:
                 continue

@@ -87,7 +87,7 @@ def test_scores_dates_and_amounts_stay(text: str) -> None:
         ("김민준", "저는 김민준입니다", "저는 [name]입니다"),
         ("محمد علي", "أنا محمد من برلين", "أنا [name] من برلين"),
         ("Иван Петров", "это иван, Петров", "это [name], [name]"),
-        ("D'Arcy O’Neil", "D'Arcy and O’Neil", "[name] and [name]"),  # noqa: RUF001
+        ("D'Arcy O’Neil", "D'Arcy and O’Neil", "[name] and [name]"),
         ("", "nothing", "nothing"),
         ("X", "X marks the spot", "X marks the spot"),
         ("a.*(", "a.*( and a", "a.*( and a"),
