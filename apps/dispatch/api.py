@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.dispatch import queries, services
+from apps.dispatch.audiences import Audience, members_of
 from apps.dispatch.filters import InvitationFilter
 from apps.dispatch.models import Invitation
 from apps.surveys.models import Survey
@@ -21,6 +22,7 @@ from apps.touchpoints.models import Channel
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantModelSerializer, TenantSerializer
 from cxm.api.viewsets import ListMixin, ResourceViewSet, uuid_or_404
+from cxm.ids import parse_uuid
 
 
 class InvitedCustomerSerializer(TenantSerializer):
@@ -97,12 +99,11 @@ class InviteSerializer(TenantSerializer):
     reply_to = serializers.CharField(required=False, allow_blank=True, max_length=1_000, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        segment, customers = attrs.pop("segment", None), attrs.pop("customers", None)
-        if segment:
-            raise serializers.ValidationError({"segment": _("There is no segment with this id.")}, code="unknown")
-        if customers is None:
+        if attrs.get("segment") and attrs.get("customers") is not None:
+            message = _("Give either customers or a segment, not both.")
+            raise serializers.ValidationError({"segment": message}, code="both")
+        if not attrs.get("segment") and attrs.get("customers") is None:
             raise serializers.ValidationError({"customers": _("Say whom to ask.")}, code="required")
-        attrs["customer_ids"] = customers
         return attrs
 
 
@@ -112,6 +113,7 @@ class InvitationCountsSerializer(TenantSerializer):
     eligible = serializers.IntegerField()
     blocked = serializers.DictField(child=serializers.IntegerField())
     batch = serializers.UUIDField(source="batch_id")
+    left_out = serializers.IntegerField(help_text="Members of a segment beyond 50,000, who wait for the next call.")
 
 
 class InvitationViewSet(ListMixin, ResourceViewSet):
@@ -141,8 +143,17 @@ class InvitationViewSet(ListMixin, ResourceViewSet):
         survey = self.survey()
         wish = InviteSerializer(data=self.object_body())
         wish.is_valid(raise_exception=True)
-        counts = services.invite_customers(actor=self.request.actor, survey=survey, **wish.validated_data)
-        return Response(InvitationCountsSerializer(counts).data, status=status.HTTP_202_ACCEPTED)
+        values = wish.validated_data
+        segment, customers = values.pop("segment", None), values.pop("customers", None)
+        actor = self.request.actor
+        actor.require("surveys.send")
+        audience = members_of(actor, survey, parse_uuid(segment)) if segment else Audience(customers, len(customers))
+        counts = services.invite_customers(
+            actor=actor, survey=survey, customer_ids=audience.customer_ids, most=audience.most, **values
+        )
+        body = {"eligible": counts.eligible, "blocked": counts.blocked, "batch_id": counts.batch_id}
+        answer = InvitationCountsSerializer({**body, "left_out": audience.left_out})
+        return Response(answer.data, status=status.HTTP_202_ACCEPTED)
 
 
 def register(router: ApiRouter) -> None:

@@ -1,4 +1,4 @@
-"""Whom to send a survey to, as a person at the page says it: everyone, a stage, pasted ids, one customer."""
+"""Whom to send a survey to, as a person says it: everyone, a stage, a segment, pasted ids, one customer."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from django.utils.translation import ngettext
 
 from apps.customers.models import Customer
 from apps.dispatch.models import Invitation
-from apps.dispatch.services import MOST_CUSTOMERS
+from apps.dispatch.services import MOST_CUSTOMERS, MOST_MEMBERS
+from apps.segments.models import Segment, SegmentMember
 from apps.surveys.models import Survey
 from cxm.actor import Actor
 from cxm.errors import DomainError
 
 EVERYONE: Final = "everyone"
 STAGE: Final = "stage"
+SEGMENT: Final = "segment"
 IDS: Final = "ids"
 ONE: Final = "one"
 
@@ -28,10 +30,11 @@ _SHOWN: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The customers chosen; `total` is larger than their number when only the first 10,000 go in one sending."""
+    """The customers chosen; `total` is larger than their number when only the first `most` go in one sending."""
 
     customer_ids: list[UUID]
     total: int
+    most: int = MOST_CUSTOMERS
 
     @property
     def left_out(self) -> int:
@@ -54,6 +57,27 @@ def everyone(actor: Actor, survey: Survey, *, stage: str = "") -> Audience:
             _("No customer of this choice has an e-mail address."), field="stage" if stage else "who", code="nobody"
         )
     return Audience(ids, len(ids) if len(ids) < MOST_CUSTOMERS else rows.count())
+
+
+def members_of(actor: Actor, survey: Survey, segment_id: UUID | None) -> Audience:
+    """The people of a segment now, those never invited to this survey first, at most 50,000.
+
+    Whoever has no address, is suppressed or asked not to be worked on is among them: the rules block them and say why.
+    Raises `DomainError` naming `segment` when there is no such segment, nobody in it that the actor may send to, or
+    when its members are not known yet.
+    """
+    segment = Segment.objects.filter(pk=segment_id).first() if segment_id else None
+    if segment is None:
+        raise DomainError(_("There is no segment with this id."), field="segment", code="not_found")
+    if segment.size is None:
+        message = _("The segment is still being computed for the first time. Try again in a moment.")
+        raise DomainError(message, field="segment", code="computing")
+    rows = sendable(actor).filter(Exists(SegmentMember.objects.filter(segment=segment, customer=OuterRef("pk"))))
+    invited = Invitation.objects.filter(customer=OuterRef("pk"), survey=survey)
+    ids = list(rows.order_by(Exists(invited), "pk").values_list("pk", flat=True)[:MOST_MEMBERS])
+    if not ids:
+        raise DomainError(_("Nobody whom you may ask belongs to this segment."), field="segment", code="nobody")
+    return Audience(ids, len(ids) if len(ids) < MOST_MEMBERS else rows.count(), MOST_MEMBERS)
 
 
 def by_external_ids(actor: Actor, text: str) -> Audience:

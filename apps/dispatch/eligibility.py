@@ -38,7 +38,7 @@ COUNTED_STATES: Final = (
 )
 """What stands in a customer's ledger: everything that was sent or will be."""
 
-CUSTOMER_COLUMNS: Final = ("id", "email", "name", "language", "timezone", "created_at")
+CUSTOMER_COLUMNS: Final = ("id", "email", "name", "language", "timezone", "created_at", "restricted_at")
 
 CONSENT_PURPOSE: Final = "surveys"
 ANY_CHANNEL: Final = "any"
@@ -54,12 +54,13 @@ class Person:
     language: str
     timezone: str
     created_at: datetime
+    restricted: bool = False
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Person:
         """From a row of `CUSTOMER_COLUMNS`."""
-        id, email, name, language, timezone, created_at = row
-        return cls(id, email or "", name, language, timezone, created_at)
+        id, email, name, language, timezone, created_at, restricted_at = row
+        return cls(id, email or "", name, language, timezone, created_at, restricted_at is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def assess(
             ignore_new_customer_wait=ignore_new_customer_wait,
             has_address=bool(person.email),
             survey_live=survey.state == Survey.State.LIVE,
+            restricted=person.restricted,
             suppressed=person.id in silent,
             consent=consents.get(person.id),
         )

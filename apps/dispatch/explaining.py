@@ -15,6 +15,7 @@ from apps.dispatch.models import Invitation
 
 RULE_NAMES: Final[dict[str, Any]] = {
     fatigue.ANONYMISED: gettext_lazy("No longer a customer here"),
+    fatigue.RESTRICTED: gettext_lazy("Asked that their data not be used"),
     fatigue.SURVEY_NOT_LIVE: gettext_lazy("Survey is not live"),
     fatigue.NO_ADDRESS: gettext_lazy("No e-mail address"),
     fatigue.SUPPRESSED: gettext_lazy("On the suppression list"),

@@ -5,7 +5,7 @@ passes the instant the survey would reach the customer. Rules are those of "Cont
 
 Two families of rules, in this order; the first that objects is the one reported:
 
-1. permission: the customer is anonymised, the survey is not live, there is no address, the address is suppressed,
+1. permission: the customer is anonymised or asked not to be worked on, the survey is not live, there is no address, the address is suppressed,
    consent was withdrawn, or opt-in consent is asked for by the organisation and missing. They hold for every
    purpose, exempt or not: a reminder to somebody who said stop is still a mail to somebody who said stop.
 2. frequency: the wait before a new customer's first survey, the global cap, and inside it one counter for
@@ -25,6 +25,7 @@ from typing import Any, Final
 ELIGIBLE: Final = ""
 
 ANONYMISED: Final = "anonymised"
+RESTRICTED: Final = "restricted"
 SURVEY_NOT_LIVE: Final = "survey_not_live"
 NO_ADDRESS: Final = "no_address"
 SUPPRESSED: Final = "suppressed"
@@ -37,6 +38,7 @@ TRANSACTIONAL_CAP: Final = "transactional_cap"
 
 RULES: Final[tuple[str, ...]] = (
     ANONYMISED,
+    RESTRICTED,
     SURVEY_NOT_LIVE,
     NO_ADDRESS,
     SUPPRESSED,
@@ -129,6 +131,8 @@ class Candidate:
     has_address: bool = True
     survey_live: bool = True
     anonymised: bool = False
+    restricted: bool = False
+    """They asked that their data be kept but not used."""
     suppressed: bool = False
     consent: str | None = None
     """`given`, `withdrawn` or None when nothing was ever recorded."""
@@ -170,6 +174,8 @@ def permission(candidate: Candidate, rules: Rules = DEFAULT_RULES) -> Decision |
     """The refusal of the first family of rules, or None. Asked once more right before a mail leaves."""
     if candidate.anonymised:
         return Decision(ANONYMISED)
+    if candidate.restricted:
+        return Decision(RESTRICTED)
     if not candidate.survey_live:
         return Decision(SURVEY_NOT_LIVE)
     if not candidate.has_address:

@@ -12,9 +12,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.customers.models import Customer
-from apps.dispatch.audiences import EVERYONE, IDS, ONE, STAGE, Audience, by_external_ids, everyone, one_customer
+from apps.dispatch.audiences import (
+    EVERYONE,
+    IDS,
+    ONE,
+    SEGMENT,
+    STAGE,
+    Audience,
+    by_external_ids,
+    everyone,
+    members_of,
+    one_customer,
+)
+from apps.segments.models import Segment
 from apps.surveys.models import Survey
 from cxm.actor import Actor
+from cxm.ids import parse_uuid
 
 NOW, LATER = "now", "later"
 
@@ -27,6 +40,7 @@ class SendForm(forms.Form):
         choices=[
             (EVERYONE, gettext_lazy("Everyone with an e-mail address")),
             (STAGE, gettext_lazy("One stage")),
+            (SEGMENT, gettext_lazy("The people of a segment")),
             (IDS, gettext_lazy("Customers whose ids I paste")),
             (ONE, gettext_lazy("One customer")),
         ],
@@ -36,6 +50,7 @@ class SendForm(forms.Form):
     stage = forms.ChoiceField(
         label=gettext_lazy("Stage"), choices=Customer.Stage.choices, initial=Customer.Stage.CUSTOMER, required=False
     )
+    segment = forms.ChoiceField(label=gettext_lazy("Segment"), required=False)
     ids = forms.CharField(
         label=gettext_lazy("External ids or e-mail addresses"),
         required=False,
@@ -83,6 +98,17 @@ class SendForm(forms.Form):
     def __init__(self, *args: Any, zone: ZoneInfo, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.zone = zone
+        segments = [
+            (str(pk), f"{name} ({size})")
+            for pk, name, size in Segment.objects.order_by("name").values_list("pk", "name", "size")
+            if size is not None
+        ]
+        if segments:
+            self.fields["segment"].choices = segments  # type: ignore[attr-defined]
+        else:
+            del self.fields["segment"]
+            who = self.fields["who"]
+            who.choices = [choice for choice in who.choices if choice[0] != SEGMENT]  # type: ignore[attr-defined]
         self.fields["send_at"].help_text = _("In the time of your organisation (%(zone)s).") % {"zone": zone.key}
 
     def clean(self) -> dict[str, Any]:
@@ -98,6 +124,8 @@ class SendForm(forms.Form):
         data = self.cleaned_data
         if data["who"] == IDS:
             return by_external_ids(actor, data["ids"])
+        if data["who"] == SEGMENT:
+            return members_of(actor, survey, parse_uuid(data["segment"]))
         if data["who"] == ONE:
             return one_customer(actor, data["customer"])
         return everyone(actor, survey, stage=data["stage"] if data["who"] == STAGE else "")

@@ -273,6 +273,7 @@ class _Facts:
     name: str
     has_customer: bool
     survey_state: str
+    restricted: bool
     suppressed: bool
     consent: str | None
 
@@ -283,6 +284,7 @@ class _Facts:
             has_address=bool(self.email),
             survey_live=self.survey_state == Survey.State.LIVE,
             anonymised=not self.has_customer,
+            restricted=self.restricted,
             suppressed=self.suppressed,
             consent=self.consent,
         )
@@ -290,6 +292,7 @@ class _Facts:
 
 _READ_FACTS: Final = """
     SELECT coalesce(c.email, ''), coalesce(c.name, ''), i.customer_id IS NOT NULL, s.state,
+        c.restricted_at IS NOT NULL,
         EXISTS (SELECT 1 FROM dispatch_suppression x
             WHERE x.tenant_id = i.tenant_id AND x.email = lower(c.email) AND x.lifted_at IS NULL)
         OR EXISTS (SELECT 1 FROM dispatch_suppression x

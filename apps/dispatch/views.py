@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.accounts.models import User
 from apps.dispatch import queries, services
+from apps.dispatch.audiences import ONE, SEGMENT
 from apps.dispatch.explaining import explanation, rule_name
 from apps.dispatch.filters import InvitationFilter
 from apps.dispatch.forms import LiftForm, SendForm, SuppressionForm
@@ -54,7 +55,7 @@ def send(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Choose, look at what would happen, then send exactly that many mails."""
     survey = get_object_or_404(Survey.objects.select_related("touchpoint"), pk=pk)
     zone = ZoneInfo(request.organization.timezone)
-    initial = {"customer": request.GET.get("customer", "")[:254], "who": "one"} if request.GET.get("customer") else None
+    initial = _initial(request)
     form = SendForm(request.POST or None, zone=zone, initial=initial)
     context: dict[str, Any] = {"survey": survey, "form": form, "is_live": survey.state == Survey.State.LIVE}
     if request.method == "POST" and form.is_valid():
@@ -64,6 +65,7 @@ def send(request: MemberRequest, pk: UUID) -> HttpResponse:
                 "actor": request.actor,
                 "survey": survey,
                 "customer_ids": audience.customer_ids,
+                "most": audience.most,
                 "send_at": form.send_time(),
                 "ignore_new_customer_wait": form.cleaned_data["ignore_new_customer_wait"],
             }
@@ -80,6 +82,15 @@ def send(request: MemberRequest, pk: UUID) -> HttpResponse:
             context["rules"] = [(rule_name(rule), number) for rule, number in context["counts"].blocked.items()]
             context["mail"] = _preview_mail(request, survey, form)
     return render_page(request, "dispatch/send.html", context)
+
+
+def _initial(request: MemberRequest) -> dict[str, str] | None:
+    """Whom a link to this page has chosen already."""
+    if customer := request.GET.get("customer", ""):
+        return {"who": ONE, "customer": customer[:254]}
+    if segment := request.GET.get("segment", ""):
+        return {"who": SEGMENT, "segment": segment[:40]}
+    return None
 
 
 def _sent(form: SendForm, wish: dict[str, Any], expected: int) -> services.InvitationCounts | None:
