@@ -23,7 +23,7 @@ from apps.organizations.services import create_organization
 from apps.surveys.models import Survey
 from apps.surveys.services import create_survey, publish_survey
 from apps.touchpoints.services import create_touchpoint
-from benchmarks import Row, percentile, seconds
+from benchmarks import Row, percentile, seconds, settle
 from cxm.actor import Actor
 from cxm.scope import current_tenant_id, tenant
 
@@ -41,6 +41,7 @@ def measure(size: str) -> Iterable[Row]:
     with tenant(organization):
         survey = fill(answers)
         refold_organization()
+        settle("surveys_response", "metrics_scorehistogram")
         with connection.cursor() as cursor, tempfile.TemporaryDirectory() as folder:
             cursor.execute("SELECT day, score, channel, touchpoint_id::text, occurred_at FROM surveys_response")
             native, parquet = duck_copies(cursor.fetchall(), Path(folder))

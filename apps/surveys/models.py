@@ -123,7 +123,23 @@ class Response(TenantModel):
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant", "-occurred_at", "-id"], name="response_recent"),
+            # Also what scores under free filters are counted from: they read the index and not the rows.
+            models.Index(
+                fields=["tenant", "-occurred_at", "-id"],
+                include=[
+                    "day",
+                    "survey",
+                    "touchpoint",
+                    "unit",
+                    "customer",
+                    "metric",
+                    "scale",
+                    "score",
+                    "channel",
+                    "state",
+                ],
+                name="response_by_time",
+            ),
             models.Index(fields=["tenant", "survey", "day"], name="response_bucket"),
             models.Index(
                 fields=["tenant", "customer", "-occurred_at", "-id"],
