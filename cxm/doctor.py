@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,7 @@ from cxm.db import roles
 from cxm.db.provision import missing_marks
 from cxm.health import run_checks
 from cxm.logging import describe_exception
+from cxm.partitions import LEAST_AHEAD, months_ahead, partitioned_tables
 from cxm.queues import queue_states
 from cxm.startup import PLACEHOLDER_KEY
 
@@ -52,6 +54,7 @@ def examine() -> Iterator[Finding]:
         ("Database", _database),
         ("Roles", _roles),
         ("Migrations", _migrations),
+        ("Partitions", _partitions),
         ("Walls", _walls),
         ("Text search", _leakproof),
         ("Broker", _broker),
@@ -177,12 +180,26 @@ def _migrations() -> Iterator[Finding]:
         yield Finding("ok", "Migrations", "all applied")
 
 
+def _partitions() -> Iterator[Finding]:
+    fewest = min((months_ahead(connection, table, now=datetime.now(UTC)), table) for table in partitioned_tables())
+    found = f"{fewest[1]} has {max(fewest[0], 0)} months ahead"
+    if fewest[0] < LEAST_AHEAD:
+        mend = (
+            "Run `manage.py migrate`, and see that worker and beat run with DATABASE_OWNER_URL: they make them daily."
+        )
+        yield Finding("wrong" if fewest[0] < 0 else "warning", "Partitions", found, mend)
+    else:
+        yield Finding("ok", "Partitions", found)
+
+
 def _walls() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'tenant_id' "
             "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
-            "AND NOT (relrowsecurity AND relforcerowsecurity) ORDER BY 1"
+            # a partition is reached through its parent alone: nobody may name it
+            "AND CASE WHEN relispartition THEN NOT relrowsecurity OR has_table_privilege(pg_class.oid, 'SELECT') "
+            "ELSE NOT (relrowsecurity AND relforcerowsecurity) END ORDER BY 1"
         )
         open_tables = [row[0] for row in cursor.fetchall()]
         cursor.execute("SELECT to_regprocedure('cxm_tenant()') IS NOT NULL")

@@ -8,11 +8,17 @@ a range of ids (:func:`during`). Partitions are made ahead, never a default one:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+import psycopg2
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection as default_connection
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -24,6 +30,8 @@ AHEAD = 6
 BEFORE = 12
 """Months before the installation that get partitions of their own; everything earlier is in one history partition."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LEAST_AHEAD = 2
+"""Months ahead below which somebody has to look why no more are made."""
 LATEST_AHEAD = timedelta(days=1)
 """How far ahead of our clock a time may lie before it is taken for a broken clock."""
 
@@ -72,11 +80,33 @@ def first_statements(table: str, now: datetime) -> Iterator[str]:
     yield from month_statements(table, first, BEFORE + 1 + AHEAD)
 
 
-def make_ahead(connection: BaseDatabaseWrapper, table: str, *, now: datetime, months: int = AHEAD) -> int:
+def partitioned_tables() -> list[str]:
+    """The tables of all models with a :class:`PartitionedIdField`, by name."""
+    return sorted(model._meta.db_table for model in apps.get_models() if isinstance(model._meta.pk, PartitionedIdField))
+
+
+def make_all_ahead(*, now: datetime) -> dict[str, int]:
+    """Make what is missing ahead of every partitioned table, as the owner on a connection of its own; how many each.
+
+    Each table has its own transaction. Raises ImproperlyConfigured without DATABASE_OWNER_URL, and
+    OperationalError for a table whose lock is not to be had in 2 s: the next round tries again.
+    """
+    if not settings.OWNER_DATABASE_URL:
+        raise ImproperlyConfigured("DATABASE_OWNER_URL is not set: nobody can make the partitions of coming months")
+    name = default_connection.settings_dict["NAME"]  # that of the test database while testing
+    made = {}
+    with closing(psycopg2.connect(settings.OWNER_DATABASE_URL, dbname=name, connect_timeout=5)) as owner:
+        for table in partitioned_tables():
+            with owner:  # commits
+                made[table] = make_ahead(owner, table, now=now)
+    return made
+
+
+def make_ahead(connection: Any, table: str, *, now: datetime, months: int = AHEAD) -> int:
     """Make what is missing of the partitions for this month and the ``months`` after it; how many were made.
 
-    ``connection`` is the owner's, in a transaction. Waits at most 2 s for the table's lock (then OperationalError), so
-    that nothing that writes waits behind it.
+    ``connection`` is the owner's (Django's or psycopg2's), in a transaction. Waits at most 2 s for the table's lock
+    (then OperationalError), so that nothing that writes waits behind it.
     """
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '2s'")
