@@ -19,7 +19,7 @@ from cxm.errors import NotFound
 
 @transaction.atomic
 def restrict_customer(*, actor: Actor, customer: UUID) -> Customer:
-    """Stop using this person's data from now on. Somebody restricted stays so, since when they were. Raises NotFound."""
+    """Stop using this person's data from now on; somebody restricted stays so. Raises NotFound."""
     return _set(actor, customer, restricted=True)
 
 

@@ -17,6 +17,7 @@ from apps.dispatch import queries, services
 from apps.dispatch.audiences import Audience, members_of
 from apps.dispatch.filters import InvitationFilter
 from apps.dispatch.models import Invitation
+from apps.dispatch.suppression_api import register_suppressions
 from apps.surveys.models import Survey
 from apps.touchpoints.models import Channel
 from cxm.api.routers import ApiRouter
@@ -159,3 +160,4 @@ class InvitationViewSet(ListMixin, ResourceViewSet):
 def register(router: ApiRouter) -> None:
     """Add this app's resources to the API."""
     router.register(r"surveys/(?P<survey_id>[^/.]+)/invitations", InvitationViewSet, basename="invitation")
+    register_suppressions(router)

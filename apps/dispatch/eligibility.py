@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from apps.customers.digests import digest_of
 from apps.customers.models import ConsentRecord
 from apps.dispatch.business_hours import next_open_time
 from apps.dispatch.fatigue import (
@@ -148,18 +149,20 @@ def contact_ledgers(customer_ids: Iterable[UUID], *, around: datetime, rules: Ru
 def suppressed_people(people: Iterable[Person]) -> set[UUID]:
     """Those of `people` who must not be mailed, by their address or by who they are (one query)."""
     people = list(people)
+    digests = {digest_of("email", person.email.lower()): person.email.lower() for person in people if person.email}
     rows = (
         Suppression.objects.in_force()
         .filter(
             Q(email__in={person.email.lower() for person in people if person.email})
             | Q(customer_id__in=[person.id for person in people], email="")
+            | Q(digest__in=digests)
         )
-        .values_list("email", "customer_id")
+        .values_list("email", "digest", "customer_id")
     )
     emails, ids = set(), set()
-    for email, customer_id in rows:
-        if email:
-            emails.add(email)
+    for email, digest, customer_id in rows:
+        if email or digest:
+            emails.add(email or digests[digest])
         else:
             ids.add(customer_id)
     return {person.id for person in people if person.id in ids or person.email.lower() in emails}

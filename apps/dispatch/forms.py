@@ -148,19 +148,30 @@ class SendForm(forms.Form):
 
 
 class SuppressionForm(forms.Form):
-    """Put an address on the list."""
+    """Put one address or a pasted list on the suppression list."""
 
-    email = forms.CharField(label=gettext_lazy("E-mail address"), max_length=254, widget=forms.EmailInput)
+    email = forms.CharField(
+        label=gettext_lazy("E-mail addresses"),
+        max_length=2_000_000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=gettext_lazy("One, or a list: by line, comma or space, up to 10,000."),
+    )
     note = forms.CharField(
         label=gettext_lazy("Why"), required=False, max_length=200, help_text=gettext_lazy("For your colleagues.")
     )
 
 
 class LiftForm(forms.Form):
-    """Take somebody off the list."""
+    """Take somebody off the list; what the person said takes the person's word to undo."""
 
     reason = forms.CharField(
         label=gettext_lazy("Why may this person be mailed again?"),
         max_length=200,
         help_text=gettext_lazy("For example: asked us on the phone. It is kept with the entry."),
     )
+    asked_by_person = forms.BooleanField(label=gettext_lazy("The person asked to be mailed again"), required=False)
+
+    def __init__(self, *args: Any, own_word: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not own_word:
+            del self.fields["asked_by_person"]

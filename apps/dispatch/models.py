@@ -111,7 +111,8 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 class Suppression(TenantModel):
     """Somebody who is never mailed again, whatever queued the mail: an address, or a customer who has none here.
 
-    An entry that is lifted stays, with the reason: it is history, and in force no more.
+    An entry that is lifted stays, with the reason: it is history, and in force no more. Of a person who was erased
+    only ``digest`` stays, a keyed hash of the address: enough to recognise it when it is imported again, not to read it.
     """
 
     class Reason(models.TextChoices):
@@ -122,6 +123,7 @@ class Suppression(TenantModel):
         MANUAL = "manual", "Added by hand"
 
     email = models.EmailField(blank=True)
+    digest = models.CharField(max_length=64, blank=True, editable=False)
     reason = models.CharField(max_length=12, choices=Reason.choices)
     note = models.CharField(max_length=200, blank=True)
     customer = TenantForeignKey("customers.Customer", models.SET_NULL, null=True, related_name="+")
@@ -143,6 +145,11 @@ class Suppression(TenantModel):
                 fields=["tenant", "customer"],
                 condition=models.Q(email="", lifted_at=None),
                 name="suppression_customer",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "digest"],
+                condition=~models.Q(digest="") & models.Q(lifted_at=None),
+                name="suppression_digest",
             ),
         ]
         indexes = [models.Index(fields=["tenant", "-at", "-id"], name="suppression_recent")]

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
 from apps.accounts.models import User
-from apps.dispatch.models import Suppression
 from apps.dispatch.rendering import render_message
 from apps.dispatch.sending import brand_of, sender_of
+from apps.dispatch.suppression import is_suppressed
 from apps.organizations.models import Organization
 from cxm.scope import current_tenant_id
 from cxm.tokens import TokenSubject, make_token, read_token
@@ -48,7 +48,7 @@ def send_notice(
     Raises SMTPException or OSError when the mail server refuses or is away.
     """
     address = recipient.email.lower()
-    if not recipient.is_active or Suppression.objects.in_force().filter(email=address).exists():
+    if not recipient.is_active or is_suppressed(address):
         return False
     organization = Organization.objects.get(pk=current_tenant_id())
     mail = render_message(

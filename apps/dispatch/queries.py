@@ -12,6 +12,7 @@ from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, Que
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from apps.customers.digests import digest_of
 from apps.customers.timeline import TimelineItem, Wanted
 from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent, Suppression
 from apps.dispatch.scanners import HEADLESS, PROGRAM, TOO_MANY_SCORES, TOO_SOON
@@ -136,10 +137,16 @@ def survey_facts(*, actor: Actor, survey: Survey) -> list[tuple[str, str]]:
     return facts
 
 
-def suppressions(text: str = "") -> QuerySet[Suppression]:
-    """The suppression list in force, newest first; with `text` the addresses that hold it."""
+def suppressions(text: str = "", reason: str = "") -> QuerySet[Suppression]:
+    """The suppression list in force, newest first; with `text` the addresses that hold it, and by reason.
+
+    A whole address also finds the entry of somebody who was erased, of whom only a digest is kept.
+    """
     rows = Suppression.objects.in_force().select_related("customer").order_by("-at", "-id")
-    return rows.filter(email__contains=text.strip().lower()) if text.strip() else rows
+    wanted = text.strip().lower()
+    if wanted:
+        rows = rows.filter(Q(email__contains=wanted) | Q(digest=digest_of("email", wanted)))
+    return rows.filter(reason=reason) if reason else rows
 
 
 def invitation_items(wanted: Wanted) -> list[TimelineItem]:

@@ -26,6 +26,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 
+from apps.customers.digests import digest_of
 from apps.dispatch.eligibility import ANY_CHANNEL, CONSENT_PURPOSE, organization_rules
 from apps.dispatch.fatigue import Candidate, Rules, permission
 from apps.dispatch.models import Invitation, InvitationBatch, Suppression
@@ -296,7 +297,9 @@ _READ_FACTS: Final = """
         EXISTS (SELECT 1 FROM dispatch_suppression x
             WHERE x.tenant_id = i.tenant_id AND x.email = lower(c.email) AND x.lifted_at IS NULL)
         OR EXISTS (SELECT 1 FROM dispatch_suppression x
-            WHERE x.tenant_id = i.tenant_id AND x.customer_id = i.customer_id AND x.email = '' AND x.lifted_at IS NULL),
+            WHERE x.tenant_id = i.tenant_id AND x.customer_id = i.customer_id AND x.email = '' AND x.lifted_at IS NULL)
+        OR EXISTS (SELECT 1 FROM dispatch_suppression x
+            WHERE x.tenant_id = i.tenant_id AND x.digest = %s AND x.lifted_at IS NULL),
         (SELECT r.state FROM customers_consentrecord r
             WHERE r.tenant_id = i.tenant_id AND r.customer_id = i.customer_id
                 AND r.purpose = %s AND r.channel IN (i.channel, %s)
@@ -319,7 +322,15 @@ def _facts(invitation: Invitation, lease: datetime) -> _Facts | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            _READ_FACTS, [CONSENT_PURPOSE, ANY_CHANNEL, str(invitation.tenant_id), str(invitation.pk), lease]
+            _READ_FACTS,
+            [
+                digest_of("email", ((invitation.customer and invitation.customer.email) or "").lower()),
+                CONSENT_PURPOSE,
+                ANY_CHANNEL,
+                str(invitation.tenant_id),
+                str(invitation.pk),
+                lease,
+            ],
         )
         row = cursor.fetchone()
     return None if row is None else _Facts(*row)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -10,12 +13,21 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
+from apps.customers.digests import digest_of
 from apps.customers.models import Customer
 from apps.dispatch.fatigue import SUPPRESSED
 from apps.dispatch.input import address_field, one_field
 from apps.dispatch.models import Invitation, Suppression
 from cxm.actor import Actor
 from cxm.errors import DomainError
+
+MOST_AT_ONCE: Final = 10_000
+"""Addresses in one list."""
+
+SAID_BY_PERSON: Final = frozenset(
+    {Suppression.Reason.UNSUBSCRIBED, Suppression.Reason.COMPLAINT, Suppression.Reason.OPT_OUT_WORD}
+)
+"""Reasons that are the person's own word: only the person can take it back."""
 
 
 def suppress(
@@ -24,7 +36,7 @@ def suppress(
     """Never mail this address (or this customer, who has none here) again; effective when this returns.
 
     What was queued for them is blocked at once. Suppressing again changes nothing. No permission is asked: the
-    callers are the respondent's own click, a bounce, an opt-out word, and `add_suppression` for people.
+    callers are the respondent's own click, a bounce, an opt-out word, and `add_suppressions` for people.
     """
     email = (email or (customer.email if customer else "") or "").strip().lower()
     if not email and customer is None:
@@ -43,6 +55,13 @@ def suppress(
     return suppression
 
 
+def is_suppressed(address: str) -> bool:
+    """Whether nothing is to be mailed to this address. One query."""
+    email = address.strip().lower()
+    known = Q(email=email) | Q(digest=digest_of("email", email))
+    return Suppression.objects.in_force().filter(known).exists()
+
+
 def add_suppression(*, actor: Actor, email: str, note: str = "") -> Suppression:
     """Put an address on the suppression list by hand. Raises `DomainError` naming `email` or `note`."""
     actor.require("surveys.send")
@@ -50,10 +69,62 @@ def add_suppression(*, actor: Actor, email: str, note: str = "") -> Suppression:
     return suppress(actor=actor, email=email, reason=Suppression.Reason.MANUAL, note=one_field(note, "note", 200))
 
 
-def lift_suppression(*, actor: Actor, suppression: Suppression, reason: str) -> None:
+@dataclass(slots=True)
+class AddedList:
+    """What became of a list of addresses: how many were new, known already, and which were no addresses (by place)."""
+
+    added: int = 0
+    known: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+
+@transaction.atomic
+def add_suppressions(*, actor: Actor, emails: Iterable[str], note: str = "") -> AddedList:
+    """Put up to 10,000 addresses on the list by hand; what is no address is left out and named by its place (from 0).
+
+    Raises `DomainError` naming `emails` when there is none or too many, `note` when it cannot be stored. Costs the same
+    few statements for any number.
+    """
+    actor.require("surveys.send")
+    note = one_field(note, "note", 200)
+    outcome = AddedList()
+    wanted: dict[str, None] = {}
+    for place, text in enumerate(emails):
+        if place >= MOST_AT_ONCE:
+            raise DomainError(
+                _("Give at most %(n)s addresses at a time.") % {"n": "10,000"}, field="emails", code="too_many"
+            )
+        try:
+            wanted[address_field(str(text), "emails")] = None
+        except DomainError:
+            outcome.refused.append((place, str(text)[:254]))
+    if not wanted and not outcome.refused:
+        raise DomainError(_("Give at least one e-mail address."), field="emails", code="required")
+    rows = [Suppression(email=email, reason=Suppression.Reason.MANUAL, note=note) for email in wanted]
+    listed = Suppression.objects.in_force().filter(email__in=list(wanted))
+    before = set(listed.values_list("email", flat=True))
+    Suppression.objects.bulk_create(rows, ignore_conflicts=True)
+    queued = Invitation.objects.filter(customer__email__in=list(wanted), state=Invitation.State.QUEUED).values("pk")
+    Invitation.objects.filter(state=Invitation.State.QUEUED, pk__in=queued).update(
+        state=Invitation.State.BLOCKED, reason=SUPPRESSED, leased_until=None
+    )
+    outcome.known = len(before)
+    outcome.added = len(wanted) - len(before)
+    if outcome.added:
+        record(actor=actor, action="dispatch.suppressed", fields=["reason", f"addresses: {outcome.added}"])
+    return outcome
+
+
+def addresses_in(text: str) -> list[str]:
+    """The pieces of a pasted list: by line, comma, semicolon or space; `Name <address>` is read as the address."""
+    return [piece.strip("<>\"'") for piece in re.split(r"[\s,;]+", text) if "@" in piece or piece.strip("<>\"'")]
+
+
+def lift_suppression(*, actor: Actor, suppression: Suppression, reason: str, asked_by_person: bool = False) -> None:
     """Take somebody off the suppression list. The entry stays as history, with `reason`.
 
-    Raises `DomainError` naming `reason` when it is empty: somebody once said stop.
+    Raises `DomainError` naming `reason` when it is empty, and `asked_by_person` when the entry is the person's own word
+    and nobody confirms that the person took it back.
     """
     actor.require_everywhere("organization.settings")
     because = one_field(reason, "reason", 200)
@@ -61,6 +132,12 @@ def lift_suppression(*, actor: Actor, suppression: Suppression, reason: str) -> 
         raise DomainError(
             _("Say why this person may be mailed again, for example “asked us on the phone”."),
             field="reason",
+            code="required",
+        )
+    if suppression.reason in SAID_BY_PERSON and not asked_by_person:
+        raise DomainError(
+            _("This person said stop. Confirm that the person asked to be mailed again."),
+            field="asked_by_person",
             code="required",
         )
     with transaction.atomic():

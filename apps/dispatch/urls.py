@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.dispatch import views
+from apps.dispatch import suppression_views, views
 
 urlpatterns = [
     path("surveys/<uuid:pk>/send/", views.send, name="send"),
@@ -10,8 +10,9 @@ urlpatterns = [
     path("surveys/<uuid:pk>/invitations/", views.invitations, name="invitations"),
     path("surveys/<uuid:pk>/invitations/retry/", views.retry, name="retry"),
     path("surveys/<uuid:pk>/invitations/<uuid:batch>/cancel/", views.cancel, name="cancel"),
-    path("settings/suppressions/", views.suppression_list, name="suppressions"),
-    path("settings/suppressions/<uuid:pk>/lift/", views.suppression_lift, name="suppression_lift"),
+    path("privacy/suppressions/", suppression_views.suppression_list, name="suppressions"),
+    path("privacy/suppressions/export/", suppression_views.suppression_export, name="suppression_export"),
+    path("privacy/suppressions/<uuid:pk>/lift/", suppression_views.suppression_lift, name="suppression_lift"),
     path("mailbox/", views.mailbox, name="mailbox"),
     path("mailbox/<uuid:pk>/", views.mailbox_message, name="mailbox_message"),
     path("mailbox/<uuid:pk>/html/", views.mailbox_html, name="mailbox_html"),

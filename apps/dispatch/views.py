@@ -1,4 +1,4 @@
-"""The pages of sending: whom and when, what became of it, who is on the suppression list, and the built-in mailbox."""
+"""The pages of sending: whom and when, what became of it, and the built-in mailbox."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from apps.dispatch import queries, services
 from apps.dispatch.audiences import ONE, SEGMENT
 from apps.dispatch.explaining import explanation, rule_name
 from apps.dispatch.filters import InvitationFilter
-from apps.dispatch.forms import LiftForm, SendForm, SuppressionForm
+from apps.dispatch.forms import SendForm
 from apps.dispatch.links import masked
 from apps.dispatch.mailbox import is_mailbox_key, mailbox_key
 from apps.dispatch.models import Invitation, InvitationBatch, MailboxMessage, Suppression
 from apps.dispatch.notices import read_stop_token
 from apps.dispatch.rendering import Recipient
 from apps.dispatch.sending import compiled_mail, sender_of
-from apps.dispatch.suppression import add_suppression, lift_suppression, suppress
+from apps.dispatch.suppression import suppress
 from apps.organizations.models import Organization
 from apps.surveys.models import Survey
 from cxm.actor import Actor
@@ -230,33 +230,6 @@ def retry(request: MemberRequest, pk: UUID) -> HttpResponse:
         request, ngettext("%(n)d mail is tried again.", "%(n)d mails are tried again.", number) % {"n": number}
     )
     return see_other(request, org_url(request.organization, "dispatch:invitations", pk=pk))
-
-
-@permission_required("surveys.send")
-def suppression_list(request: MemberRequest) -> HttpResponse:
-    """Who must not be mailed; add an address by hand."""
-    form = SuppressionForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        with domain_errors_into(form):
-            add_suppression(actor=request.actor, **form.cleaned_data)
-            messages.success(request, _("Nobody mails this address any more."))
-            return see_other(request, org_url(request.organization, "dispatch:suppressions"))
-    text = request.GET.get("q", "")[:254].replace("\x00", "")
-    page = Paginator(queries.suppressions(text), PAGE_SIZE).get_page(request.GET.get("page"))
-    return render_page(request, "dispatch/suppressions.html", {"form": form, "page": page, "q": text})
-
-
-@permission_required("organization.settings")
-def suppression_lift(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """Take somebody off the list, saying why."""
-    suppression = get_object_or_404(Suppression.objects.in_force().select_related("customer"), pk=pk)
-    form = LiftForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        with domain_errors_into(form):
-            lift_suppression(actor=request.actor, suppression=suppression, reason=form.cleaned_data["reason"])
-            messages.success(request, _("This person may be mailed again."))
-            return see_other(request, org_url(request.organization, "dispatch:suppressions"))
-    return render_page(request, "dispatch/suppression_lift.html", {"form": form, "suppression": suppression})
 
 
 @permission_required("organization.settings")

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.customers.holders import TableHolder, register_holder
+from apps.customers.retention import register_retention
+from apps.customers.stopping import register_stop
 from apps.customers.timeline import register_source
+from apps.customers.traces import register_trace
+from apps.dispatch.holding import (
+    SuppressionHolder,
+    count_aged_invitations,
+    forget_invited,
+    forget_mail,
+    keep_silence,
+    purge_aged_invitations,
+    represent_invitation,
+    stop_mail,
+)
 from apps.dispatch.links import InvitationLinks
+from apps.dispatch.models import Invitation
 from apps.dispatch.queries import invitation_items, survey_facts
 from apps.surveys.links import register_link_keeper
 from apps.surveys.models import Survey
@@ -28,6 +43,28 @@ register_action(
 register_facts(survey_facts)
 register_queue(
     Queue("invitations", "dispatch_invitation", due="state = 'queued' AND send_at <= now()", since="send_at")
+)
+register_holder(
+    TableHolder(
+        "invitations",
+        Invitation,
+        label=_("Survey invitations"),
+        represent=represent_invitation,
+        on_erase=forget_invited,
+        order=("created_at", "pk"),
+    )
+)
+register_holder(SuppressionHolder(_("Suppression list")))
+register_trace("silence", keep_silence)
+register_trace("mail", forget_mail)
+register_stop("mail", stop_mail)
+register_retention(
+    "invitations",
+    label=_("Who was invited"),
+    effect=_("Invitations stay as numbers, without the customer."),
+    count=count_aged_invitations,
+    purge=purge_aged_invitations,
+    least=3,
 )
 register_nav(
     NavItem(

@@ -210,7 +210,7 @@ class TestSending:
 @pytest.mark.usefixtures("inside")
 class TestSuppressionList:
     def test_address_is_added_found_and_removed_with_a_reason(self, organization: Organization, admin: Client) -> None:
-        path = page(organization, "settings/suppressions/")
+        path = page(organization, "privacy/suppressions/")
         assert admin.post(path, {"email": " Lena@Example.com ", "note": "called us"}).status_code == 302
         entry = Suppression.objects.get()
         assert (entry.email, entry.reason, entry.note) == ("lena@example.com", "manual", "called us")
@@ -230,7 +230,7 @@ class TestSuppressionList:
         customer = a_customer_to_ask()
         first = suppress(actor=Actor.system("test"), customer=customer, reason="unsubscribed")
         assert an_invitation(customer=customer).reason == "suppressed"
-        path = page(organization, f"settings/suppressions/{first.pk}/lift/")
+        path = page(organization, f"privacy/suppressions/{first.pk}/lift/")
         admin.post(path, {"reason": "asked us again"})
         assert an_invitation(customer=customer).state == "queued"
         second = suppress(actor=Actor.system("test"), customer=customer, reason="unsubscribed")
@@ -238,15 +238,15 @@ class TestSuppressionList:
 
     @pytest.mark.parametrize("email", ["", "lena", "a@b", "x" * 300 + "@example.com"])
     def test_wrong_address_is_refused(self, organization: Organization, admin: Client, email: str) -> None:
-        assert admin.post(page(organization, "settings/suppressions/"), {"email": email}).status_code == 422
+        assert admin.post(page(organization, "privacy/suppressions/"), {"email": email}).status_code == 422
         assert not Suppression.objects.exists()
 
     def test_manager_may_add_but_not_remove(self, organization: Organization, manager: Client) -> None:
         entry = a_suppression()
-        html = manager.get(page(organization, "settings/suppressions/")).content.decode()
+        html = manager.get(page(organization, "privacy/suppressions/")).content.decode()
         assert entry.email in html
         assert "/lift/" not in html
-        assert manager.get(page(organization, f"settings/suppressions/{entry.pk}/lift/")).status_code == 403
+        assert manager.get(page(organization, f"privacy/suppressions/{entry.pk}/lift/")).status_code == 403
 
 
 @pytest.mark.usefixtures("inside")
@@ -343,7 +343,7 @@ def test_command_lists_and_prints_account_mail(db: None, settings: Any, capsys: 
 
 
 @pytest.mark.parametrize("role", ["analyst", "employee", "agent"])
-@pytest.mark.parametrize("path", ["surveys/{id}/send/", "settings/suppressions/", "mailbox/"])
+@pytest.mark.parametrize("path", ["surveys/{id}/send/", "privacy/suppressions/", "mailbox/"])
 def test_other_roles_may_not_send(organization: Organization, role: str, path: str) -> None:
     with tenant(organization):
         survey = a_survey()
