@@ -18,6 +18,7 @@ from apps.segments.rule import (
     AnswerLeaf,
     AttributeLeaf,
     BucketLeaf,
+    Comparison,
     ConsentLeaf,
     EventLeaf,
     FieldLeaf,
@@ -28,7 +29,6 @@ from apps.segments.rule import (
     SegmentLeaf,
     SequenceLeaf,
     Step,
-    Test,
     Window,
 )
 from apps.surveys.models import Survey
@@ -157,7 +157,7 @@ def describe_leaf(leaf: Leaf, names: Names) -> str:
     return _bucket(leaf)
 
 
-def describe_test(test: Test, *, values: Mapping[str, str] | None = None) -> str:
+def describe_test(test: Comparison, *, values: Mapping[str, str] | None = None) -> str:
     """An operator with its value: “is one of “pro”, “team””. ``values``: labels instead of stored values."""
     shown = ""
     if isinstance(test.value, tuple):

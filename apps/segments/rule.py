@@ -75,7 +75,7 @@ Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Comparison:
     """An operator and what it compares with: one scalar, several (``in``), days (relative), or None (presence)."""
 
     op: str
@@ -118,7 +118,7 @@ class FieldLeaf:
     """A column of the customer."""
 
     field: str
-    test: Test
+    test: Comparison
 
     def as_json(self) -> dict[str, Any]:
         """The leaf in its normal form."""
@@ -130,7 +130,7 @@ class AttributeLeaf:
     """An attribute of the customer, or of the customer's company."""
 
     name: str
-    test: Test
+    test: Comparison
     of_account: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class Condition:
     """What a property of an event must be."""
 
     property: str
-    test: Test
+    test: Comparison
 
     def as_json(self) -> dict[str, Any]:
         """One entry of ``where``."""
@@ -207,7 +207,7 @@ class SequenceLeaf:
 class AnswerLeaf:
     """What was answered: a score, or with ``question`` and no ``metric`` whatever stands in that answer."""
 
-    test: Test
+    test: Comparison
     metric: str | None = None
     survey: UUID | None = None
     touchpoint: str | None = None
@@ -447,7 +447,7 @@ def _field_leaf(raw: Mapping[str, Any], place: Place) -> FieldLeaf:
         return FieldLeaf(name, test)
     values = test.value if isinstance(test.value, tuple) else (test.value,)
     clean = tuple(_field_value(name, value, (*place, "value")) for value in values)
-    return FieldLeaf(name, Test(test.op, clean if isinstance(test.value, tuple) else clean[0]))
+    return FieldLeaf(name, Comparison(test.op, clean if isinstance(test.value, tuple) else clean[0]))
 
 
 def _field_value(name: str, value: object, place: Place) -> str:
@@ -594,31 +594,31 @@ def _where(raw: object, place: Place) -> tuple[Condition, ...]:
 def _equality(name: object, value: object, place: Place) -> Condition:
     property_name = _text(name, place, MAX_NAME)
     if value is None or value == "":
-        return Condition(property_name, Test("missing"))
-    return Condition(property_name, Test("=", _scalar(value, place)))
+        return Condition(property_name, Comparison("missing"))
+    return Condition(property_name, Comparison("=", _scalar(value, place)))
 
 
-def _test(raw: Mapping[str, Any], place: Place, operators: Sequence[str]) -> Test:
+def _test(raw: Mapping[str, Any], place: Place, operators: Sequence[str]) -> Comparison:
     op = _one_of(raw.get("op", "="), (*place, "op"), operators)
     value, here = raw.get("value"), (*place, "value")
     if op in PRESENCE:
         if value not in (None, "", True):
             raise _Wrong(here, _("“%(op)s” takes no value. Leave it out.") % {"op": op})
-        return Test(op)
+        return Comparison(op)
     if op in RELATIVE:
-        return Test(op, _whole(value, here, 1, MAX_DAYS))
+        return Comparison(op, _whole(value, here, 1, MAX_DAYS))
     if op in LISTED:
         if not isinstance(value, list | tuple) or not value:
             raise _Wrong(here, _("Send a list of values."), "not_a_list")
         if len(value) > MAX_VALUES:
             raise _Wrong(here, _("At most %(limit)d values are taken.") % {"limit": MAX_VALUES}, "too_many")
-        return Test(op, tuple(_scalar(part, (*here, number)) for number, part in enumerate(value)))
+        return Comparison(op, tuple(_scalar(part, (*here, number)) for number, part in enumerate(value)))
     scalar = _scalar(value, here)
     if op in ("<", "<=", ">", ">=") and (isinstance(scalar, bool) or not (_is_number(scalar) or is_moment(scalar))):
         raise _Wrong(here, _("Compare with a number, or with a date such as 2026-01-31."))
     if op == "starts_with" and not isinstance(scalar, str):
         raise _Wrong(here, _("Give the text it starts with."))
-    return Test(op, scalar)
+    return Comparison(op, scalar)
 
 
 def _is_number(value: object) -> bool:
