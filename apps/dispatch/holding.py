@@ -105,9 +105,8 @@ def keep_silence(traces: Traces) -> int:
     for channel, state in consents.values_list("channel", "state"):
         newest[channel] = state
     withdrew = newest.get("any") == "withdrawn" or newest.get("email") == "withdrawn"
-    silent = (
-        traces.emails if withdrew or "" in in_force else tuple(email for email in traces.emails if email in in_force)
-    )
+    everything = withdrew or "" in in_force
+    silent = [email for email in traces.emails if everything or email in in_force]
     touched = Suppression.objects.filter(about).delete()[0]
     for email in silent:
         reason, at = in_force.get(email) or in_force.get("") or (Suppression.Reason.UNSUBSCRIBED, now())

@@ -112,7 +112,7 @@ class Suppression(TenantModel):
     """Somebody who is never mailed again, whatever queued the mail: an address, or a customer who has none here.
 
     An entry that is lifted stays, with the reason: it is history, and in force no more. Of a person who was erased
-    only ``digest`` stays, a keyed hash of the address: enough to recognise it when it is imported again, not to read it.
+    only ``digest`` stays, a keyed hash of the address: enough to recognise it when it comes again, not to read it.
     """
 
     class Reason(models.TextChoices):

@@ -69,13 +69,9 @@ def _told(outcome: AddedList) -> str:
             % {"n": outcome.known}
         )
     if outcome.refused:
-        shown = ", ".join(text for _place, text in outcome.refused[:5])
-        parts.append(
-            ngettext(
-                "%(n)d is no e-mail address: %(list)s", "%(n)d are no e-mail addresses: %(list)s", len(outcome.refused)
-            )
-            % {"n": len(outcome.refused), "list": shown}
-        )
+        number = len(outcome.refused)
+        words = ngettext("%(n)d is no e-mail address: %(list)s", "%(n)d are no e-mail addresses: %(list)s", number)
+        parts.append(words % {"n": number, "list": ", ".join(text for _place, text in outcome.refused[:5])})
     return " ".join(parts)
 
 
