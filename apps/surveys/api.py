@@ -18,6 +18,7 @@ from apps.surveys import queries, services
 from apps.surveys.definition import parse_definition
 from apps.surveys.entries import read_entry
 from apps.surveys.filters import ResponseFilter, SurveyFilter
+from apps.surveys.holding import mask_answer
 from apps.surveys.live import live_survey, published_definition
 from apps.surveys.models import Response, Survey, SurveyVersion
 from apps.surveys.representation import represent_outcome, represent_recorded, represent_stored
@@ -149,7 +150,7 @@ class ResponseSerializer(TenantSerializer):
     attributes = serializers.DictField()
 
     def to_representation(self, instance: Response) -> dict[str, Any]:
-        return represent_stored(instance)
+        return mask_answer(represent_stored(instance), instance, self.context["request"].actor)
 
 
 class FieldErrorSerializer(TenantSerializer):
