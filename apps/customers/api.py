@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
@@ -100,6 +99,7 @@ class TimelineItemSerializer(TenantSerializer):
     channel = serializers.CharField(allow_blank=True)
     title = serializers.CharField()
     text = serializers.CharField(allow_blank=True)
+    outcome = serializers.CharField(allow_blank=True)
     data = serializers.DictField()  # type: ignore[assignment]
 
 
@@ -205,7 +205,7 @@ class CustomerViewSet(TenantViewSet):
             before = (datetime.fromisoformat(at), UUID(pk))
         found = timeline_of(
             actor=self.request.actor,
-            customer_id=customer.pk,
+            customer=customer,
             **asked.conditions(),
             before=before,
             limit=limit + 1,

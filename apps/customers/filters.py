@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.customers.models import Customer
-from apps.customers.queries import matching
+from apps.customers.search import matching
 from apps.organizations.models import Unit
 
 

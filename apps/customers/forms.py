@@ -64,3 +64,12 @@ class ConsentForm(forms.Form):
     channel = forms.ChoiceField(label=_("Channel"), choices=ConsentRecord.Channel.choices, initial="any")
     state = forms.ChoiceField(label=_("What they said"), choices=ConsentRecord.State.choices)
     how = forms.CharField(label=_("How"), required=False, max_length=80, help_text=_("Such as “by phone on Monday”."))
+    text_version = forms.CharField(
+        label=_("Text they agreed to"), required=False, max_length=40, help_text=_("Its version, such as 2026-10.")
+    )
+    at = forms.DateTimeField(
+        label=_("When"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Now, when left empty."),
+    )

@@ -4,7 +4,7 @@
         "segments", order=30, permission="segments.view", load=segments_of_customer, template="segments/_profile.html"
     )
     register_profile_action(
-        "erase", order=30, permission="privacy.manage", label=_("Erase"), icon="eraser", url_name="privacy:erase"
+        "erase", order=30, permission="privacy.manage", label=_("Erase"), icon="user-off", url_name="privacy:erase"
     )
 
 `load(actor, customer)` gives the context of the template, or None where there is nothing to show. The template draws

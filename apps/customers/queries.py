@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from apps.customers.models import ConsentRecord, Customer
+from apps.customers.models import ConsentRecord, Customer, CustomerIdentifier
 from cxm.actor import Actor
 from cxm.errors import NotFound
 
@@ -18,17 +20,6 @@ def customers(actor: Actor) -> QuerySet[Customer]:
     rows = Customer.objects.select_related("unit").defer("search_text")
     units = actor.visible_units("customers.view")
     return rows if units is None else rows.filter(unit_id__in=units)
-
-
-def matching(rows: QuerySet[Customer], text: str) -> QuerySet[Customer]:
-    """Customers whose name, external id, e-mail, phone or account holds every word of `text`, in any case.
-
-    Each word is one LIKE on `search_text`, served by the trigram index from three characters on.
-    """
-    condition = Q()
-    for word in text.lower().split()[:10]:
-        condition &= Q(search_text__contains=word)
-    return rows.filter(condition)
 
 
 def customer_for(actor: Actor, pk: UUID) -> Customer:
@@ -52,10 +43,45 @@ def consent_history(customer: Customer) -> QuerySet[ConsentRecord]:
     return ConsentRecord.objects.filter(customer=customer).order_by("-at", "-id")
 
 
-def attribute_rows(customer: Customer) -> list[tuple[str, str]]:
-    """The attributes by name, as a page shows them."""
-    rows = sorted(customer.attributes.items(), key=lambda item: item[0].lower())
-    return [(name, shown(value)) for name, value in rows]
+@dataclass(frozen=True, slots=True)
+class AttributeRow:
+    """One attribute as a page shows it: the value in words, cut when `rest` holds more of it, and what type it is."""
+
+    name: str
+    value: str
+    type: str
+    rest: str = ""
+
+
+SHOWN = 160
+"""Characters of an attribute's value that are shown before it has to be opened."""
+
+
+def attribute_rows(customer: Customer, text: str = "") -> list[AttributeRow]:
+    """The attributes by name, those only whose name or value holds `text`."""
+    wanted = text.strip().casefold()
+    found = []
+    for name, value in sorted(customer.attributes.items(), key=lambda item: item[0].lower()):
+        words = shown(value)
+        if wanted in name.casefold() or wanted in words.casefold():
+            found.append(AttributeRow(name, words[:SHOWN], type_of(value), words[SHOWN:]))
+    return found
+
+
+def type_of(value: Any) -> str:
+    """What kind of value it is, in a word."""
+    if value is None:
+        return _("empty")
+    if isinstance(value, bool):
+        return _("yes or no")
+    if isinstance(value, int | float):
+        return _("number")
+    if isinstance(value, list):
+        return _("list")
+    return _("date") if DATE.match(value) else _("text")
+
+
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[T ]\d{2}:\d{2})", re.ASCII)
 
 
 def shown(value: Any) -> str:
@@ -65,3 +91,18 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
     return ", ".join(shown(inner) for inner in value) if isinstance(value, list) else str(value)
+
+
+def identifier_rows(customer: Customer) -> list[CustomerIdentifier]:
+    """Every e-mail, phone number and anonymous id of a person that the profile does not name already. One query."""
+    rows = customer.identifiers.order_by("kind", "created_at", "id")[:MOST_IDENTIFIERS]
+    return [row for row in rows if row.value not in (customer.email, customer.phone)]
+
+
+MOST_IDENTIFIERS = 100
+"""A person can have a thousand anonymous ids: the profile shows the first of them."""
+
+
+def count_up_to(rows: QuerySet[Any], most: int) -> int:
+    """How many rows there are, or `most` + 1 when there are more: no list is counted to its end. One query."""
+    return rows.order_by().values("pk")[: most + 1].count()

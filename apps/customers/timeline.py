@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -25,7 +25,8 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from apps.customers.models import ConsentRecord
+from apps.customers.masking import mask_text, mask_values, may_read_unmasked
+from apps.customers.models import ConsentRecord, Customer
 from cxm.actor import Actor
 
 Position = tuple[datetime, UUID]
@@ -36,7 +37,8 @@ class TimelineItem:
     """One thing that happened.
 
     `title` is a sentence, `text` what people wrote, `outcome` how it ended; `facts` are further names and values for
-    the page, `data` is what the API gives. `page` is the URL name of the thing's own page, with `page_kwargs`.
+    the page, `data` is what the API gives. `page` is the URL name of the thing's own page, with `page_kwargs`, for
+    those who hold `page_permission`.
     """
 
     id: UUID
@@ -48,6 +50,7 @@ class TimelineItem:
     outcome: str = ""
     page: str = ""
     page_kwargs: dict[str, Any] = field(default_factory=dict)
+    page_permission: str = ""
     icon: str = "point"
     facts: tuple[tuple[str, str], ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
@@ -129,7 +132,7 @@ def kinds_for(actor: Actor) -> dict[str, Any]:
 def timeline_of(
     *,
     actor: Actor,
-    customer_id: UUID,
+    customer: Customer,
     kinds: Iterable[str] = (),
     channel: str = "",
     start: datetime | None = None,
@@ -140,15 +143,30 @@ def timeline_of(
     """The newest `limit` items older than `before`, newest first; of these kinds, this channel and [start, end).
 
     One query a source, of at most `limit` rows by its own index on (customer, time): a page costs the same at any
-    depth. Sources that have none of the kinds are not asked.
+    depth. Sources that have none of the kinds are not asked. Who may not read names and numbers in what people wrote
+    gets the items without them.
     """
     asked = frozenset(kinds)
     streams = []
     for source in sources_for(actor):
         of_source = asked & source.kinds.keys()
         if not asked or of_source:
-            streams.append(source.fetch(Wanted(customer_id, limit, before, of_source, channel, start, end)))
-    return list(islice(heapq.merge(*streams, key=lambda item: item.position, reverse=True), limit))
+            streams.append(source.fetch(Wanted(customer.pk, limit, before, of_source, channel, start, end)))
+    found = list(islice(heapq.merge(*streams, key=lambda item: item.position, reverse=True), limit))
+    if may_read_unmasked(actor, customer.unit_id):
+        return found
+    return [masked(item, lambda text: mask_text(text, (customer.name,))) for item in found]
+
+
+def masked(item: TimelineItem, mask: Callable[[str], str]) -> TimelineItem:
+    """The item without the names and numbers in what people wrote; ids and figures stay."""
+    data = {name: mask_values(value, mask) if name in WRITTEN else value for name, value in item.data.items()}
+    facts = tuple((name, mask(value)) for name, value in item.facts)
+    return replace(item, text=mask(item.text), outcome=mask(item.outcome), facts=facts, data=data)
+
+
+WRITTEN = frozenset({"properties", "text", "outcome"})
+"""What people wrote, among the data of an item."""
 
 
 def older_than(before: Position | None, *, time_column: str) -> Q:

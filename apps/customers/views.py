@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.urls import NoReverseMatch
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -17,25 +15,38 @@ from apps.customers import queries, services
 from apps.customers.filters import CustomerFilter
 from apps.customers.forms import ConsentForm, CustomerForm
 from apps.customers.models import Customer
-from apps.customers.timeline import Position, TimelineItem, sources_for, timeline_of
-from cxm.ids import parse_uuid
+from apps.customers.profile_page import cards_of, figures_of, menu_of
+from apps.customers.timeline_page import TimelinePage, timeline_page
 from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
+from cxm.web.keyset import keyset_page
 from cxm.web.urls import org_url
-from cxm.web.views import permission_required, render_page, see_other
+from cxm.web.views import is_htmx, permission_required, render_page, see_other
 
 PAGE_SIZE = 50
-TIMELINE_SIZE = 30
-SORTS = {"name": "name", "created": "created_at", "external_id": "external_id", "stage": "stage"}
+SORTS = {"name": "name", "created": "created_at", "external_id": "external_id"}
+"""Orders that an index serves: others would sort a million rows for a page."""
+COUNTED, COUNTED_FOUND = 10_000, 100
+"""How far a list is counted; less far where a search has to read on for each row it counts."""
+MANY_ATTRIBUTES = 20
+CONSENT_SHOWN = 200
 
 
 @permission_required("customers.view")
 def customer_list(request: MemberRequest) -> HttpResponse:
-    """The customers one may see, searched, filtered and sorted."""
+    """The customers one may see, searched, filtered and sorted, however many there are."""
     found = CustomerFilter(request.GET or None, queryset=queries.customers(request.actor), request=request)
     rows = found.qs if not found.is_bound or found.form.is_valid() else found.queryset.none()
-    page = Paginator(rows.order_by(*ordering(request.GET.get("sort", ""))), PAGE_SIZE).get_page(request.GET.get("page"))
-    return render_page(request, "customers/list.html", {"filter": found, "page": page}, partial="list")
+    column, descending = ordering(request.GET.get("sort", ""))
+    most = COUNTED_FOUND if request.GET.get("q") else COUNTED
+    count = queries.count_up_to(rows, most)
+    context = {
+        "filter": found,
+        "page": keyset_page(request, rows, column=column, descending=descending, size=PAGE_SIZE),
+        "count": min(count, most),
+        "is_more": count > most,
+    }
+    return render_page(request, "customers/list.html", context, partial="list")
 
 
 @permission_required("customers.edit")
@@ -55,7 +66,10 @@ def customer_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """One customer: identifiers, attributes, consent, timeline. Opening it is written to the audit log."""
     customer = queries.customer_for(request.actor, pk)
     services.record_customer_viewed(actor=request.actor, customer=customer)
-    return render_page(request, "customers/detail.html", profile(request, customer, ConsentForm()), partial="timeline")
+    if is_htmx(request):
+        shown = {"timeline": timeline(request, customer)}
+        return render_page(request, "customers/detail.html", shown, partial="timeline")
+    return render_page(request, "customers/detail.html", profile(request, customer, ConsentForm()))
 
 
 @permission_required("customers.edit")
@@ -97,64 +111,40 @@ def customer_consent(request: MemberRequest, pk: UUID) -> HttpResponse:
 
 
 def profile(request: MemberRequest, customer: Customer, form: ConsentForm) -> dict[str, Any]:
-    """What the profile page shows. Three queries and one for each timeline source."""
-    sources = sources_for(request.actor)
-    kind = request.GET.get("kind", "")
-    kind = kind if kind in {source.kind for source in sources} else ""
-    items = timeline_of(
-        actor=request.actor,
-        customer_id=customer.pk,
-        kinds=[kind] if kind else [],
-        before=position(request.GET.get("before", "")),
-        limit=TIMELINE_SIZE + 1,
-    )
+    """What the profile page shows. Four queries, one for each timeline source, and those of the other apps' cards."""
+    menu = menu_of(request.actor, request.organization, customer)
+    search = request.GET.get("attribute", "")[:200]
     return {
         "customer": customer,
-        "attributes": queries.attribute_rows(customer),
+        "identifiers": queries.identifier_rows(customer),
+        "attributes": queries.attribute_rows(customer, search),
+        "attribute_search": search,
+        "has_many_attributes": len(customer.attributes) > MANY_ATTRIBUTES,
         "consents": queries.consents_in_force(customer),
+        "consent_history": queries.consent_history(customer)[:CONSENT_SHOWN],
         "consent_form": form,
         "form": form,
-        "sources": sources,
-        "kind": kind,
-        "items": [(item, link_of(request, item)) for item in items[:TIMELINE_SIZE]],
-        "older": position_text(items[TIMELINE_SIZE - 1]) if len(items) > TIMELINE_SIZE else "",
-        "is_first_page": not request.GET.get("before"),
+        "figures": figures_of(request.actor, customer),
+        "cards": [
+            render_to_string(card.template, {**card.context, "customer": customer}, request)
+            for card in cards_of(request.actor, customer)
+        ],
+        "buttons": [entry for entry in menu if entry.action.is_primary],
+        "menu": [entry for entry in menu if not entry.action.is_primary],
+        "may_edit": request.actor.can("customers.edit", customer.unit_id),
+        "timeline": timeline(request, customer),
     }
 
 
-def ordering(sort: str) -> list[str]:
-    """Order of the list from `?sort=`; newest first unless one of SORTS is named."""
+def timeline(request: MemberRequest, customer: Customer) -> TimelinePage:
+    """The part of the timeline that the address names."""
+    return timeline_page(actor=request.actor, organization=request.organization, customer=customer, query=request.GET)
+
+
+def ordering(sort: str) -> tuple[str, bool]:
+    """Column and direction of the list from `?sort=`; newest first unless one of SORTS is named."""
     column = SORTS.get(sort.removeprefix("-"))
-    if column is None:
-        return ["-created_at", "-id"]
-    sign = "-" if sort.startswith("-") else ""
-    return [f"{sign}{column}", f"{sign}id"]
-
-
-def position(text: str) -> Position | None:
-    """A place in the timeline from the address, `<time>_<id>`; None for anything else."""
-    at, _underscore, pk = text.partition("_")
-    found = parse_uuid(pk)
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        return None
-    return (moment.replace(tzinfo=moment.tzinfo or UTC), found) if found else None
-
-
-def position_text(item: TimelineItem) -> str:
-    """The place of an item as `position` reads it."""
-    return f"{item.at.astimezone(UTC).isoformat().replace('+00:00', 'Z')}_{item.id}"
-
-
-def link_of(request: MemberRequest, item: TimelineItem) -> str:
-    """The page of a timeline item, or "" when it has none."""
-    if not item.page:
-        return ""
-    try:
-        return org_url(request.organization, item.page, **item.page_kwargs)
-    except NoReverseMatch:
-        return ""
+    return (column, sort.startswith("-")) if column else ("created_at", True)
 
 
 def page_of(request: MemberRequest, customer: Customer) -> str:

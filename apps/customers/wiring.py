@@ -9,7 +9,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from apps.customers.filters import CustomerFilter
-from apps.customers.queries import customers, matching
+from apps.customers.queries import customers
+from apps.customers.search import matching
 from apps.customers.timeline import consent_items, register_source
 from cxm.actor import Actor
 from cxm.errors import DomainErrors

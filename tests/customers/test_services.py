@@ -1,13 +1,9 @@
 """Every change to customers and their consent."""
 
-from contextlib import closing
 from datetime import timedelta
 from uuid import uuid4
 
-import psycopg2
 import pytest
-from django.conf import settings
-from django.db import connection, transaction
 from django.utils.timezone import now
 
 from apps.audit.models import AuditEntry
@@ -216,38 +212,3 @@ def test_unknown_id_is_refused(acme: Organization) -> None:
         with pytest.raises(DomainError) as caught:
             services.resolve_customer(actor=SYSTEM, reference=CustomerReference(id=pk))
         assert caught.value.errors[0]["field"] == "customer.id"
-
-
-# -- search -----------------------------------------------------------------------------------------------------------
-
-
-def test_search_finds_every_word_in_any_column_and_case(acme: Organization) -> None:
-    ada = a_customer(name="Ada King", email="ada@example.com", account="Engines Ltd", phone="+4930123456")
-    a_customer(name="Bob")
-    rows = queries.customers(SYSTEM)
-    for text in ("ADA", "king ada", "engines", "ada@EXAMPLE", "30123", ada.external_id):
-        assert list(queries.matching(rows, text)) == [ada], text
-    for text in ("nobody", "%", "_", "\\", "ada bob"):
-        assert not queries.matching(rows, text).exists(), text
-
-
-def test_search_uses_the_trigram_index_behind_the_wall(transactional_db: None) -> None:
-    organization = an_organization("Large")
-    with tenant(organization):
-        Customer.objects.bulk_create(Customer(name=f"Customer number {n}") for n in range(5000))
-    tidy_as_owner("customers_customer")
-    with tenant(organization), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")  # at this size reading the whole table is as cheap
-        plan = queries.matching(Customer.objects.all(), "number 2718").explain()
-    assert "Bitmap Index Scan on customer_search" in plan
-
-
-def tidy_as_owner(table: str) -> None:
-    """Statistics and a tidy index, which only the owner of a table can make."""
-    owner = settings.DATABASES["owner"]
-    parameters = connection.get_connection_params() | {"user": owner["USER"], "password": owner["PASSWORD"]}
-    for ours in ("cursor_factory", "context"):
-        parameters.pop(ours, None)
-    with closing(psycopg2.connect(**parameters)) as session:
-        session.autocommit = True
-        session.cursor().execute(f"VACUUM ANALYZE {table}")
