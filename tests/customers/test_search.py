@@ -65,7 +65,8 @@ def large(db: None) -> Organization:
 TEXTS = [
     "smith", "anna", "anna smith 7", "omar 2299", "zoë", "ZOË quist", "platinum", "élite", "xu", "xu wei", "tyrell",
     "49301", "u-2150", "u-21", "person2150@", "post.example", "berlin anna", "berlin omar", "łódź", "paulo",
-    "100%", "_sure_", "quist smith", "nobody", "z", "zq", "q", "w", "1", "77", "a", "an", "a smith", "zq smith", "qu platinum",
+    "100%", "_sure_", "quist smith", "nobody", "z", "zq", "q", "w", "1", "77", "a", "an", "a smith", "zq smith",
+    "qu platinum",
 ]  # fmt: skip
 
 
