@@ -16,6 +16,10 @@ class Segment(TenantModel):
 
     ``size`` is the number of members at ``computed_at``; null until first computed. ``is_time_bound``: its rule looks
     at a moving window ("in the last 90 days"), so its members change while nothing happens.
+
+    The rows are the queue of refreshes: one is due from ``refresh_at`` on (null: nothing to do), a worker holds it
+    until ``leased_until``, and after eight ``attempts`` it is parked as ``failed``. ``revision`` grows with every change
+    of the rule and every time some members were decided anew, so that a long refresh knows what happened beside it.
     """
 
     class Kind(models.TextChoices):
@@ -39,12 +43,19 @@ class Segment(TenantModel):
     refresh_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    revision = models.PositiveBigIntegerField(default=0, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="segment_name")]
+        indexes = [
+            models.Index(
+                fields=["tenant", "refresh_at"], condition=models.Q(refresh_at__isnull=False), name="segment_due"
+            ),
+            models.Index(fields=["tenant", "created_at", "id"], name="segment_recent"),
+        ]
 
     def __str__(self) -> str:
         return self.name
