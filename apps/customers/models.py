@@ -40,9 +40,12 @@ class Customer(TenantModel):
     """A person (or household) that the organisation serves. ``attributes`` is a flat JSON object (rules.py).
 
     ``objects`` are people. A record that was merged stays, pointing at the person it is part of (always directly, never
-    over another merged record), and only ``records`` finds it. ``said_at`` holds the time at which each field
-    ("name", "attributes.plan") was said, where that is not the time of the row's last change: late messages must not
-    overwrite newer ones. ``restricted_at``: the person asked that their data be kept but not used.
+    over another merged record), and only ``records`` finds it. ``said_at`` holds when each field ("name",
+    "attributes.plan") was said, in microseconds since 1970, and under "" the time of all others (without one, that of
+    the row's last change): late messages must not overwrite newer ones. Where the profile also shows what was said
+    under other identifiers or records, ``base`` holds what was said of this record itself (identity_statements.py). ``alias_of``
+    is the external id that an alias call named as the same person. ``restricted_at``: the person asked that their data
+    be kept but not used.
     """
 
     class Stage(models.TextChoices):
@@ -61,6 +64,9 @@ class Customer(TenantModel):
     timezone = models.CharField(max_length=64, blank=True)
     attributes = models.JSONField(default=dict, blank=True)
     said_at = models.JSONField(default=dict, editable=False)
+    base = models.JSONField(null=True, editable=False)
+    alias_of = models.CharField(max_length=200, blank=True, editable=False)
+    alias_at = models.DateTimeField(null=True, editable=False)
     merged_into = TenantForeignKey("self", models.PROTECT, null=True, editable=False, related_name="+", db_index=False)
     restricted_at = models.DateTimeField(null=True, editable=False)
     search_text = models.GeneratedField(expression=searchable(), output_field=models.TextField(), db_persist=True)
@@ -98,7 +104,8 @@ class CustomerIdentifier(TenantModel):
     A user id needs no row here: it is the ``external_id`` of its record. ``customer`` is the person the identifier
     belongs to now; an anonymous id that nobody was identified by has none. ``claimed_by`` names the higher identifier
     it was seen with ("user_id:u-17"), and ``claimed_at`` when first; ``traits`` holds what was said under this
-    identifier alone: field -> [value, time].
+    identifier alone: field -> [value, time]. ``home`` is the record that was made for it while nobody claimed it, and
+    ``barred`` names holders that a colleague parted it from for good.
     """
 
     class Kind(models.TextChoices):
@@ -112,6 +119,8 @@ class CustomerIdentifier(TenantModel):
     claimed_by = models.CharField(max_length=270, blank=True)
     claimed_at = models.DateTimeField(null=True)
     traits = models.JSONField(default=dict)
+    home = TenantForeignKey(Customer, models.SET_NULL, null=True, related_name="+")
+    barred = models.JSONField(default=list)
     created_at = models.DateTimeField(default=now)
 
     class Meta:
@@ -132,7 +141,8 @@ class CustomerIdentifier(TenantModel):
 class CustomerMerge(TenantModel):
     """The journal of two records having become one person, with what it takes to undo it exactly.
 
-    ``journal`` holds the kept record's fields as they were, and by holder (holders.py) the ids of what was moved.
+    ``journal`` holds by holder (holders.py) the ids of what was moved, and by which identifier the records met. The
+    fields need no copy: every record keeps its own (``Customer.base``). At most one merge of a record is in force.
     """
 
     class How(models.TextChoices):
@@ -148,6 +158,13 @@ class CustomerMerge(TenantModel):
     merged_at = models.DateTimeField(default=now)
     undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "merged"], condition=models.Q(undone_at__isnull=True), name="merge_in_force"
+            )
+        ]
 
 
 class Account(TenantModel):
