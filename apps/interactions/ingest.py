@@ -41,7 +41,7 @@ from apps.interactions.messages import (
 )
 from apps.interactions.models import Interaction
 from apps.interactions.refused import Refusal, write_down_refusals
-from apps.interactions.store import NewInteraction, Recorded, file_rows, without_deadlock
+from apps.interactions.store import NewInteraction, Recorded, file_rows
 from apps.organizations.models import ApiKey, Organization
 from apps.organizations.services import authenticate_api_key
 from cxm.actor import Actor
@@ -293,7 +293,7 @@ def record_messages(*, actor: Actor, messages: Sequence[Message], refusals: Sequ
             write_down_refusals(refusals)
         return recorded
 
-    return without_deadlock(lambda: with_identities(work))
+    return with_identities(work)
 
 
 def _row(order: int, message: Message) -> NewInteraction:

@@ -9,19 +9,18 @@ and those without a key, and, when there were any, the outbox rows (docs/adr/009
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import msgspec
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from psycopg2.errors import DeadlockDetected
 
 from apps.customers.identity import Attached, Named, attach, with_identities
 from apps.customers.models import Customer
@@ -34,8 +33,6 @@ from cxm.errors import NotFound
 from cxm.ids import timed_uuid7
 from cxm.partitions import placed_time
 from cxm.scope import current_tenant_id
-
-T = TypeVar("T")
 
 RECORDED: Final = "interactions.recorded"
 DELETED: Final = "interactions.deleted"
@@ -83,7 +80,10 @@ class NewInteraction:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """How many rows were new, changed what was known, or were repeats; ``ids`` of the new and changed, by position."""
+    """How many rows were new, changed what was known, or were repeats.
+
+    ``ids`` says where rows are stored, by position; of repeats that changed nothing it says nothing.
+    """
 
     inserted: int = 0
     updated: int = 0
@@ -119,17 +119,7 @@ def record_interactions(*, actor: Actor, rows: Sequence[NewInteraction], update_
     def work() -> Recorded:
         return file_rows(actor=actor, rows=rows, attached=attach_rows(rows), update_known=update_known)
 
-    return without_deadlock(lambda: with_identities(work))
-
-
-def without_deadlock(work: Callable[[], T]) -> T:
-    """Run a transaction; once more when the database ended it for waiting in a circle with another one."""
-    try:
-        return work()
-    except OperationalError as error:
-        if not isinstance(error.__cause__, DeadlockDetected):
-            raise
-        return work()
+    return with_identities(work)
 
 
 def attach_rows(rows: Sequence[NewInteraction]) -> list[Attached]:
