@@ -77,7 +77,8 @@ def membership_condition(segment_id: UUID, *, customer: str = "customer_id") -> 
 
 
 def members(actor: Actor, segment: Segment) -> QuerySet[Customer]:
-    """The people of a segment whom the actor may see."""
+    """The people of a segment whom the actor may see. Raises NotAllowed for one who may see no customers."""
+    actor.require("customers.view")
     return customers(actor).filter(membership_condition(segment.pk, customer="pk"), restricted_at=None)
 
 
