@@ -8,9 +8,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from apps.metrics.counting import NOW, Slot, Split, count, surveys_for
+from apps.metrics.populations import scores_of_segment
 from apps.metrics.queries import read_tally
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import Metric
+from apps.segments.scores import register_scores
 from apps.surveys.models import Survey
 from apps.surveys.registry import register_results
 from cxm.actor import Actor
@@ -46,3 +48,4 @@ def _metric_of(survey: Survey) -> str:
 
 
 register_results(survey_results)
+register_scores(scores_of_segment)

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from apps.personas import queries, services
 from apps.personas.content import SECTIONS
 from apps.personas.models import Persona, PersonaVersion
+from apps.personas.sheet import people_of
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import (
     PublishSerializer,
@@ -44,7 +45,10 @@ class PersonaSerializer(TenantModelSerializer):
     kind = serializers.ChoiceField(choices=Persona.Kind.choices, required=False)
     evidence_level = serializers.ChoiceField(choices=Persona.Evidence.choices, required=False)
     owner = serializers.UUIDField(source="owner_id", required=False, allow_null=True)
-    segment = serializers.UUIDField(source="segment_id", read_only=True, allow_null=True)
+    segment = serializers.UUIDField(source="segment_id", required=False, allow_null=True)
+    claims = serializers.JSONField(
+        required=False, allow_null=True, help_text="Statements about its people that are measured (docs/personas.md)."
+    )
     version = serializers.IntegerField(source="published_version", read_only=True, allow_null=True)
 
     class Meta:
@@ -59,6 +63,7 @@ class PersonaSerializer(TenantModelSerializer):
             "owner",
             "review_date",
             "segment",
+            "claims",
             "version",
             "revision",
             "archived_at",
@@ -77,6 +82,8 @@ class PersonaSerializer(TenantModelSerializer):
         values: dict[str, Any] = super().to_internal_value(data)
         if "owner_id" in values:
             values["owner"] = values.pop("owner_id")
+        if "segment_id" in values:
+            values["segment"] = values.pop("segment_id")
         return values
 
 
@@ -92,14 +99,35 @@ class PersonaVersionSerializer(TenantModelSerializer):
         fields = ("version", "purpose", "published_at", "content")
 
 
+class DriftSerializer(TenantSerializer):
+    """Whether its people still match it: what is claimed and measured, and what moved since the baseline."""
+
+    checked_at = UtcDateTimeField(allow_null=True)
+    baseline_at = UtcDateTimeField(allow_null=True)
+    alarm_since = UtcDateTimeField(allow_null=True)
+    claims = serializers.ListField(child=serializers.DictField())
+    findings = serializers.ListField(child=serializers.DictField())
+
+
 class PersonaMetricsSerializer(TenantSerializer):
-    """Size and scores of the people a persona describes; all null while it is bound to no segment."""
+    """Size and scores of the people a persona describes; all null while it is bound to no segment.
+
+    Scores are those of relationship surveys, and where none asks for a metric, of touchpoint surveys (`surveys` says
+    which); null for who may not see scores.
+    """
 
     segment = serializers.UUIDField(allow_null=True)
     size = serializers.IntegerField(allow_null=True)
+    customers = serializers.IntegerField(allow_null=True)
+    share = serializers.FloatField(allow_null=True, help_text="Of all customers, from 0 to 1.")
     nps = serializers.DictField(allow_null=True)
     csat = serializers.DictField(allow_null=True)
     ces = serializers.DictField(allow_null=True)
+    surveys = serializers.DictField(child=serializers.CharField())
+    goal_performance = serializers.DictField(allow_null=True)
+    retention = serializers.DictField(allow_null=True)
+    value = serializers.DictField(allow_null=True)
+    drift = DriftSerializer(allow_null=True)
 
 
 class PersonaFilter(filters.FilterSet):
@@ -173,7 +201,31 @@ class PersonaViewSet(TenantViewSet):
     def metrics(self, request: Request, id: str) -> Response:
         """Size and scores of the persona's people: null for a persona that is bound to no segment."""
         persona = self.get_object()
-        return Response({"segment": persona.segment_id, "size": None, "nps": None, "csat": None, "ces": None})
+        found = people_of(self.request.actor, self.request.organization, persona)
+        check = found.check
+        scores = {score.name: score.metric.as_json() for score in found.scores if score.metric is not None}
+        drift = None
+        if check is not None:
+            drift = {
+                "checked_at": check.checked_at,
+                "baseline_at": check.baseline.taken_at if check.baseline else None,
+                "alarm_since": check.alarm_since,
+                "claims": check.claims,
+                "findings": [finding.as_json() | {"sentence": finding.sentence} for finding in found.findings],
+            }
+        body = {
+            "segment": persona.segment_id,
+            "size": found.size,
+            "customers": found.customers,
+            "share": found.share,
+            **{name: scores.get(name) for name in ("nps", "csat", "ces")},
+            "surveys": {score.name: score.surveys for score in found.scores},
+            "goal_performance": None,
+            "retention": None,
+            "value": None,
+            "drift": drift,
+        }
+        return Response(PersonaMetricsSerializer(body).data)
 
 
 def register(router: ApiRouter) -> None:

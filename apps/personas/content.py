@@ -122,6 +122,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
         else:
             sentence = gettext("%(field)s changed from “%(old)s” to “%(new)s”") % values
             found.append(Difference("changed", field, sentence, False))
+    if old.get("claims", []) != new.get("claims", []):
+        found.append(Difference("changed", "claims", gettext("Other claims about its people"), True))
     if old.get("portrait", "") != new.get("portrait", ""):
         found.append(Difference("changed", "portrait", gettext("Another portrait"), False))
     for field, title in SECTIONS.items():

@@ -110,7 +110,6 @@ class PersonaCheck(TenantModel):
     persona = TenantOneToOneField(Persona, models.CASCADE, related_name="check_row")
     state = models.CharField(max_length=7, choices=State.choices, default=State.WATCHED)
     due_at = models.DateTimeField(default=now)
-    leased_until = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
     baseline = TenantForeignKey(PersonaBaseline, models.SET_NULL, null=True, related_name="+")
     size = models.PositiveIntegerField(null=True)

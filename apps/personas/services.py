@@ -20,6 +20,8 @@ from apps.audit.services import record
 from apps.organizations.models import Membership
 from apps.outbox.services import emit
 from apps.personas import content
+from apps.personas.binding import bind_persona, follow_publication, measure_now, read_segment
+from apps.personas.claims import read_claims
 from apps.personas.models import Persona, PersonaVersion
 from cxm.actor import Actor
 from cxm.errors import DomainError, DomainErrors, FieldError, NotFound, PreconditionFailed
@@ -32,7 +34,18 @@ MOST_PORTRAIT_PIXELS = 40_000_000
 PORTRAIT_SIDE = 512
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 
-FIELDS = ("name", "tagline", "kind", "evidence_level", "quote", "owner", "review_date", *content.SECTIONS)
+FIELDS = (
+    "name",
+    "tagline",
+    "kind",
+    "evidence_level",
+    "quote",
+    "owner",
+    "review_date",
+    "claims",
+    "segment",
+    *content.SECTIONS,
+)
 
 
 @transaction.atomic
@@ -44,15 +57,16 @@ def create_persona(*, actor: Actor, name: str, **values: Any) -> Persona:
     actor.require("personas.edit")
     cleaned = _clean({"name": name, **values})
     sections = {field: cleaned.pop(field) for field in list(cleaned) if field in content.SECTIONS}
+    segment = cleaned.pop("segment", None)
     persona = Persona.objects.create(fields=sections, **cleaned)
     record(actor=actor, action="personas.created", target=persona)
     emit("personas.persona_created", {"persona": str(persona.pk)})
-    return persona
+    return bind_persona(actor=actor, persona=persona, segment=segment) if segment else persona
 
 
 @transaction.atomic
 def update_persona(*, actor: Actor, persona: Persona, revision: int | None = None, **values: Any) -> Persona:
-    """Change the given fields of the draft. Nothing changed, nothing written.
+    """Change the given fields of the draft; `segment` counts at once. Nothing changed, nothing written.
 
     Raises PreconditionFailed when `revision` is given and somebody changed the draft since, DomainErrors naming each
     wrong field. Emits personas.draft_changed.
@@ -61,7 +75,10 @@ def update_persona(*, actor: Actor, persona: Persona, revision: int | None = Non
     if revision is not None and revision != persona.revision:
         message = _("Somebody else changed this persona while you were writing. Nothing was overwritten.")
         raise PreconditionFailed(message, code="changed")
-    return _apply(actor, persona, _clean(values), "personas.changed")
+    cleaned = _clean(values)
+    if "segment" in cleaned:
+        persona = bind_persona(actor=actor, persona=persona, segment=cleaned.pop("segment"))
+    return _apply(actor, persona, cleaned, "personas.changed")
 
 
 @transaction.atomic
@@ -100,6 +117,7 @@ def publish_persona(*, actor: Actor, persona: Persona, purpose: object) -> Perso
     persona.save(update_fields=["published_version", "published_revision", "updated_at"])
     record(actor=actor, action="personas.published", target=persona, fields=[f"version {number}"])
     emit("personas.version_published", {"persona": str(persona.pk), "version": number})
+    follow_publication(actor=actor, persona=persona)
     return version
 
 
@@ -145,6 +163,7 @@ def content_of(persona: Persona) -> dict[str, Any]:
         "evidence_level": persona.evidence_level,
         "portrait": persona.portrait,
         "quote": persona.quote,
+        "claims": persona.claims,
         **{section: persona.fields.get(section, []) for section in content.SECTIONS},
     }
 
@@ -179,6 +198,8 @@ def _apply(actor: Actor, persona: Persona, values: dict[str, Any], action: str) 
         persona.save()
         record(actor=actor, action=action, target=persona, fields=changed)
         emit("personas.draft_changed", {"persona": str(persona.pk)})
+        if "claims" in changed:
+            measure_now(persona=persona)
     return persona
 
 
@@ -192,6 +213,8 @@ def _clean(given: dict[str, Any]) -> dict[str, Any]:
             values[field] = content.read_text(value, field, limits[field], errors, required=field == "name")
         elif field in content.SECTIONS:
             values[field] = content.read_section(value, field, errors)
+        elif field == "claims":
+            values[field] = read_claims(value, errors)
         else:
             try:
                 values[field] = _READERS[field](value)
@@ -250,6 +273,7 @@ _READERS = {
     "evidence_level": _read_evidence_level,
     "owner": _read_owner,
     "review_date": _read_review_date,
+    "segment": read_segment,
 }
 
 

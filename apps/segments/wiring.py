@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.customers.filters import register_customer_filter
 from apps.customers.holders import register_holder
 from apps.customers.models import Customer
+from apps.customers.profile_page import register_profile_section
 from apps.segments.holding import MembershipHolder
 from apps.segments.models import Segment, SegmentMember
 from apps.segments.queries import members, membership_condition
@@ -21,6 +22,9 @@ from cxm.errors import DomainError
 from cxm.exports import ExportKind, Rows, register_export
 from cxm.ids import parse_uuid
 from cxm.queues import Queue, register_queue
+from cxm.web.navigation import NavItem, register_nav
+from cxm.web.palette import PaletteItem, register_command, register_searcher
+from cxm.web.urls import org_url
 
 
 def every_segment(_request: Any) -> QuerySet[Segment]:
@@ -67,6 +71,18 @@ def _segment(query: QueryDict) -> Segment:
     return segment
 
 
+def search_segments(actor: Actor, organization: Any, text: str, limit: int) -> list[PaletteItem]:
+    """Segments whose name holds the text. One query."""
+    rows = Segment.objects.filter(name__icontains=text).order_by("name")[:limit]
+    return [PaletteItem(row.name, org_url(organization, "segments:detail", pk=row.pk), "chart-pie") for row in rows]
+
+
+def segments_of_profile(_actor: Actor, customer: Customer) -> dict[str, Any]:
+    """The segments a customer is in, by name, with since when. One query."""
+    rows = SegmentMember.objects.filter(customer=customer).select_related("segment").order_by("segment__name")
+    return {"memberships": [(row.segment, row.since) for row in rows]}
+
+
 register_customer_filter(
     "segment",
     django_filters.ModelChoiceFilter(
@@ -91,3 +107,18 @@ register_queue(
         since="coalesce(leased_until, refresh_at)",
     )
 )
+register_profile_section(
+    "segments", order=30, permission="segments.view", load=segments_of_profile, template="segments/_profile.html"
+)
+register_nav(
+    NavItem(
+        group="understand",
+        label=_("Segments"),
+        icon="chart-pie",
+        url_name="segments:list",
+        permission="segments.view",
+        order=40,
+    )
+)
+register_command(label=_("New segment"), icon="plus", url_name="segments:create", permission="segments.edit")
+register_searcher("segments", permission="segments.view", search=search_segments, label=_("Segments"))

@@ -30,9 +30,9 @@ OWNER = Policy("owner_all", True, "*", "{cxm_owner}", "true", "true")
 QUEUES = {  # which due rows the platform role may see, and of them only these columns
     "outbox_outboxevent": {"tenant_id", "id", "handler", "state", "created_at", "available_at"},
     "dispatch_invitation": {"tenant_id", "id", "state", "send_at", "leased_until"},
-    "imports_importjob": {"tenant_id", "id", "state", "created_at", "leased_until"},
-    "imports_exportjob": {"tenant_id", "id", "state", "created_at", "leased_until"},
-    "personas_personacheck": {"tenant_id", "id", "state", "due_at", "leased_until"},
+    "imports_importjob": {"tenant_id", "id", "state", "created_at", "leased_until", "keep_until"},
+    "imports_exportjob": {"tenant_id", "id", "state", "created_at", "leased_until", "keep_until"},
+    "personas_personacheck": {"tenant_id", "id", "state", "due_at"},
 }
 PLATFORM_READS = {"organizations_organization"}
 REVIEWED_VIEWS: set[str] = set()

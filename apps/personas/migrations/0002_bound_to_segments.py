@@ -99,7 +99,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("due_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("leased_until", models.DateTimeField(null=True)),
                 ("checked_at", models.DateTimeField(null=True)),
                 ("size", models.PositiveIntegerField(null=True)),
                 ("customers", models.PositiveIntegerField(null=True)),

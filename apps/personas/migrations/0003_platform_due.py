@@ -8,7 +8,5 @@ from cxm.db.migrations import LetPlatformSeeWhatIsDue
 class Migration(migrations.Migration):
     dependencies = [("personas", "0002_bound_to_segments")]
     operations = [
-        LetPlatformSeeWhatIsDue(
-            "personas_personacheck", ["tenant_id", "id", "state", "due_at", "leased_until"], "state = 'watched'"
-        ),
+        LetPlatformSeeWhatIsDue("personas_personacheck", ["tenant_id", "id", "state", "due_at"], "state = 'watched'"),
     ]

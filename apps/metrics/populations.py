@@ -1,0 +1,50 @@
+"""The headline scores of the people in a segment, for the pages of segments and personas."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from apps.metrics.counting import NOW, Slot, Split, Tally, all_surveys, count, surveys_for
+from apps.metrics.queries import METRICS, read_tally, series_of
+from apps.metrics.selection import Selection
+from apps.metrics.statistics import RULES
+from apps.segments.scores import Score
+from cxm.actor import Actor
+
+NAMES = {True: "relationship", False: "touchpoint"}
+
+
+def scores_of_segment(*, actor: Actor, organization: Any, segment_id: UUID) -> list[Score]:
+    """NPS, CSAT and CES over all time: of relationship surveys, and where nobody asked for a metric in one, of touchpoint
+    surveys, which are never added to them. Three queries at most."""
+    selection = Selection(
+        which="any",
+        populations=(frozenset({segment_id}),),
+        units=actor.visible_units("metrics.view"),
+        zone=ZoneInfo(organization.timezone),
+        threshold=organization.anonymity_threshold,
+        include_provisional=organization.include_provisional,
+    )
+    surveys = surveys_for(selection, among=all_surveys())
+    tallies = count(selection, surveys, METRICS, split=Split("month", by="relationship"))
+    asked = {survey.kind for survey in surveys if survey.relationship}
+    found = []
+    for metric in METRICS:
+        relationship = metric in asked or Slot(metric, NOW, key=True) in tallies
+        whole = tallies.get(Slot(metric, NOW, key=relationship), Tally())
+        reading = read_tally(metric, None, whole)
+        periods = {
+            slot.period: tally
+            for slot, tally in tallies.items()
+            if slot.period and slot.metric == metric and slot.key == relationship
+        }
+        values: list[float | None] = []
+        if reading and reading.metric.n:
+            rule, scale = RULES[reading.metric.rule], len(reading.metric.distribution)
+            values = [period.metric.value for period in series_of(rule, scale, periods, "month")]
+        query = urlencode({"segment": str(segment_id), "metric": metric, "kind": NAMES[relationship]})
+        found.append(Score(metric, reading.metric if reading else None, NAMES[relationship], values, query))
+    return found

@@ -1,0 +1,30 @@
+"""Celery entry points: the rows of `PersonaCheck` say what is due."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from apps.personas.binding import check_persona
+from cxm.db.platform import platform_rows
+from cxm.scope import tenant
+from cxm.tasks import platform_task, tenant_task
+
+DUE = """
+SELECT tenant_id, id FROM personas_personacheck
+WHERE state = 'watched' AND due_at <= now()
+ORDER BY due_at LIMIT 200
+"""
+
+
+@tenant_task
+def compare_persona(check_id: str) -> None:
+    """Compare one persona with its people."""
+    check_persona(UUID(check_id))
+
+
+@platform_task(every=60.0)
+def sweep_persona_checks() -> None:
+    """Hand out what is due."""
+    for tenant_id, check_id in platform_rows(DUE):
+        with tenant(tenant_id):
+            compare_persona.delay(str(check_id))
