@@ -17,7 +17,7 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.customers.models import Customer
 from apps.customers.services import create_customer
-from apps.demo import story
+from apps.demo import living, story
 from apps.dispatch.services import invite_customers
 from apps.ideas.models import Idea
 from apps.ideas.services import comment_on_idea, submit_idea, vote_for_idea
@@ -79,6 +79,10 @@ def seed_organization(organization: Organization, people: dict[str, User], today
     for asked in surveys:
         _answer(asked, customers, organization, today, chance)
     with transaction.atomic():
+        living.record_lives(customers=customers, organization=organization, today=today)
+    with transaction.atomic():
+        living.make_segments(actor=actor, personas=personas)
+    with transaction.atomic():
         _ideas(organization, people, touchpoints)
         _invite(actor, surveys[0].survey, customers)
 
@@ -91,7 +95,14 @@ def _units(actor: Actor) -> dict[str, Unit]:
 
 
 def _touchpoint(actor: Actor, place: story.Place) -> Touchpoint:
-    return create_touchpoint(actor=actor, name=place.name, key=place.key, channel=place.channel, target=place.target)
+    return create_touchpoint(
+        actor=actor,
+        name=place.name,
+        key=place.key,
+        channel=place.channel,
+        target=place.target,
+        event_match=story.EVENTS.get(place.key),
+    )
 
 
 def _customers(actor: Actor, units: dict[str, Unit], chance: random.Random) -> list[Customer]:
@@ -100,12 +111,14 @@ def _customers(actor: Actor, units: dict[str, Unit], chance: random.Random) -> l
     for number in range(1, CUSTOMERS + 1):
         first, last = chance.choice(story.FIRST_NAMES), chance.choice(story.LAST_NAMES)
         private = chance.random() < 0.86
+        company = "" if private else story.COMPANIES[number % len(story.COMPANIES)]
         made.append(
             create_customer(
                 actor=actor,
                 external_id=f"K-{10000 + number}",
                 email=f"kunde{number}@mail.example",
                 name=f"{first} {last}",
+                account=company,
                 language=chance.choices(story.LANGUAGES, weights=[34, 40, 9, 9, 8])[0],
                 unit=chance.choices(branches, weights=[45, 35, 20])[0],
                 attributes={

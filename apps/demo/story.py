@@ -71,6 +71,17 @@ PLACES = [
     ),
     Place("city-shop", "City shop", "in_person", (Asked("nps", 0.19, 0.82),), {"nps": 20}),
 ]
+EVENTS = {  # the event of other systems that means somebody was at this touchpoint
+    "comparison-portal": {"event": "Comparison Viewed", "where": {}},
+    "website-quote": {"event": "Quote Requested", "where": {}},
+    "checkout-form": {"event": "Order Completed", "where": {}},
+    "contract-call": {"event": "Contract Call", "where": {}},
+    "welcome-email": {"event": "Welcome E-mail Opened", "where": {}},
+    "app-onboarding": {"event": "App Registered", "where": {}},
+    "meter-visit": {"event": "Meter Read", "where": {}},
+    "first-invoice": {"event": "Invoice Issued", "where": {"number": 1}},
+    "support-hotline": {"event": "Support Called", "where": {}},
+}
 RELATIONSHIP_PER_DAY = 7.0
 RELATIONSHIP_MOOD = 0.85
 
@@ -377,6 +388,57 @@ BUSINESS = {
 }
 
 MAPS: list[dict[str, Any]] = [SWITCHING, BUSINESS]
+
+COMPANIES = [
+    "Bäckerei Petersen", "Hafenkontor Logistik", "Müller & Söhne Metallbau", "Café Nordlicht", "Elbe Zahnärzte",
+    "Hotel Alsterblick", "Druckhaus Behrens", "Gärtnerei Sommer", "Kita Sonnenschein", "Brauerei Tidenhub",
+]  # fmt: skip
+
+SEGMENTS: list[tuple[str, str, dict[str, Any]]] = [  # name, description, rule
+    ("Private households", "", {"attribute": "segment", "op": "=", "value": "Private"}),
+    ("Business customers", "", {"attribute": "segment", "op": "=", "value": "Business"}),
+    (
+        "Pays late",
+        "At least two invoices paid after their date in half a year.",
+        {
+            "event": "Invoice Paid",
+            "where": [{"property": "days_late", "op": ">", "value": 0}],
+            "count": {"op": ">=", "value": 2},
+            "within": {"days": 180},
+        },
+    ),
+    (
+        "Called after an invoice",
+        "Somebody who calls within two weeks of an invoice did not understand it.",
+        {
+            "sequence": [{"event": "Invoice Issued"}, {"event": "Support Called"}],
+            "within_days": 14,
+            "within": {"days": 365},
+        },
+    ),
+    (
+        "Unhappy with the first invoice",
+        "",
+        {
+            "answer": {"metric": "nps", "touchpoint": "first-invoice"},
+            "which": "latest",
+            "op": "<",
+            "value": 7,
+            "within": {"days": 365},
+        },
+    ),
+    (
+        "At risk after the invoice",
+        "Paid late, or called, and said that the invoice was bad.",
+        {
+            "all": [
+                {"any": [{"segment": "Pays late"}, {"segment": "Called after an invoice"}]},
+                {"segment": "Unhappy with the first invoice"},
+            ]
+        },
+    ),
+]
+PERSONA_SEGMENTS = {"Lena K.": "Private households", "Herr Petersen": "Business customers"}
 
 IDEAS = [  # title, body, touchpoint, author, votes
     (

@@ -13,10 +13,12 @@ from django.core.management import call_command
 from django.db.models import Sum
 
 from apps.accounts.models import User
+from apps.customers.models import Account, Customer
 from apps.demo import seeding, story
 from apps.demo.management.commands.seed_demo import logins_file, pending_file
 from apps.dispatch.models import Invitation
 from apps.ideas.models import Idea
+from apps.interactions.models import Interaction
 from apps.journeys.models import Journey
 from apps.metrics.models import ScoreHistogram
 from apps.organizations.models import Organization
@@ -24,6 +26,7 @@ from apps.organizations.services import delete_organization
 from apps.outbox.models import OutboxEvent
 from apps.outbox.relay import drain
 from apps.personas.models import Persona
+from apps.segments.models import Segment
 from apps.surveys.models import Response
 from cxm.actor import Actor
 from cxm.scope import tenant
@@ -73,6 +76,22 @@ def test_the_demo_is_whole_badged_and_has_a_dip_and_a_recovery(seeded: str) -> N
         assert (
             nps(story.CLEAR_INVOICE_DAY, 0, "first-invoice") > nps(200, story.CLEAR_INVOICE_DAY, "first-invoice") + 15
         )
+
+
+def test_its_customers_have_lives_companies_and_segments_and_the_personas_their_people(seeded: str) -> None:
+    with tenant(Organization.objects.get(slug=story.SLUG)):
+        customers = Customer.objects.count()
+        assert customers == seeding.CUSTOMERS
+        assert Interaction.objects.filter(customer=None).count() == 0
+        assert Interaction.objects.values("customer").distinct().count() == customers
+        assert Interaction.objects.filter(event="Invoice Issued").count() > 3000
+        assert Account.objects.count() == len(story.COMPANIES)
+        sizes = dict(Segment.objects.values_list("name", "size"))
+        assert set(sizes) == {name for name, _description, _rule in story.SEGMENTS}
+        assert all(0 < size < customers for size in sizes.values()), sizes
+        assert sizes["Private households"] + sizes["Business customers"] == customers
+        assert sizes["At risk after the invoice"] < sizes["Unhappy with the first invoice"]
+        assert not Persona.objects.filter(segment=None).exists()
 
 
 def test_its_logins_are_printed_kept_from_others_and_open_the_door(seeded: str) -> None:
