@@ -1,7 +1,7 @@
 """Who a message is about: identifiers made, joined and followed (docs/identity.md has the rules in words).
 
-`identity_rules` decides (pure), `identity_graph` reads and writes; `identity_statements` and `identity_profiles` do the same
-for what was said of people. This module is what other apps call.
+`identity_rules` decides (pure), `identity_graph` reads and writes; `identity_statements` (pure) and `identity_profiles`
+do the same for what was said of people. This module is what other apps call.
 
 People of one organisation change under one advisory lock: everybody who only looks people up, or makes new ones, holds
 it shared; whoever changes to whom an existing identifier belongs holds it alone. So a row can be filed under the
@@ -23,14 +23,14 @@ from psycopg2.errors import DeadlockDetected
 
 from apps.customers import rules
 from apps.customers.identity_graph import Batch, Entry, Graph, NeedsExclusive, load, look_up, register_identity_follower
+from apps.customers.identity_profiles import Changed
 from apps.customers.identity_rules import ANONYMOUS, EMAIL, PHONE, USER, Node
 from apps.customers.identity_statements import Said, rank_of, said_by_traits
-from apps.customers.identity_profiles import Changed
 from cxm.scope import current_tenant_id
 
 __all__ = [
     "Attached", "Named", "NeedsExclusive", "attach", "attach_entries", "clean_named", "lock_identities",
-    "register_identity_follower", "with_identities",
+    "register_identity_follower", "require_alone", "with_identities",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -148,6 +148,12 @@ def attach(named: Sequence[Named]) -> list[Attached]:
     return found
 
 
+def require_alone() -> None:
+    """Raise NeedsExclusive unless the identity lock is held alone."""
+    if _lock.get() == "shared":
+        raise NeedsExclusive
+
+
 def attach_entries(entries: Sequence[Entry]) -> tuple[Graph, list[Changed]]:
     """:func:`attach` for entries whose statements were made already; the graph, and what changed in profiles."""
     if not _lock.get():
@@ -156,8 +162,7 @@ def attach_entries(entries: Sequence[Entry]) -> tuple[Graph, list[Changed]]:
     graph = look_up(batch.nodes)
     if not batch.changes_known(graph) and graph.bring_company(batch):
         return graph, graph.settle(said=batch.said) if batch.said or graph.has_news else []
-    if _lock.get() == "shared":
-        raise NeedsExclusive
+    require_alone()
     graph = load(batch.nodes)
     graph.bring(batch)
     return graph, graph.settle(said=batch.said)

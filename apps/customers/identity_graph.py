@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils.timezone import now
 
 from apps.customers.holders import HOLDERS
+from apps.customers.identity_profiles import Changed, implied, keep_accounts, lock_people, refold
 from apps.customers.identity_rules import (
     ANONYMOUS,
     EMAIL,
@@ -28,10 +29,9 @@ from apps.customers.identity_rules import (
     root_of,
     within_limits,
 )
-from apps.customers.models import Customer, CustomerIdentifier, CustomerMerge
 from apps.customers.identity_statements import Said, columns_of, fold, lay_over, to_json
-from apps.customers.identity_profiles import Changed, implied, keep_accounts, lock_people, refold
-from apps.outbox.services import emit, emit_many
+from apps.customers.models import Customer, CustomerIdentifier, CustomerMerge
+from apps.outbox.services import emit
 from cxm.ids import uuid7
 from cxm.scope import current_tenant_id
 
@@ -143,9 +143,8 @@ class Batch:
                 record = graph.users.get(node[1])
                 if record is None or is_better(self.claim_on(node), record.alias):
                     return True
-            elif (ident := graph.idents.get(node)) is not None:
-                if is_better(self.claim_on(node, ident.barred), ident.claim):
-                    return True
+            elif (ident := graph.idents.get(node)) and is_better(self.claim_on(node, ident.barred), ident.claim):
+                return True
         return False
 
 
@@ -170,6 +169,7 @@ class Graph:
         self.merges: dict[UUID, Merge] = {}
         self.parents: dict[Node, Node] = {}
         self.person: dict[Node, UUID | None] = {}
+        self.created: list[UUID] = []
 
     def add_record(self, record: Record) -> Record:
         """Put a record into the graph."""
@@ -203,6 +203,15 @@ class Graph:
                 people.add(self._stored_person(ident.claim.holder))
         lock_people(people)
         return not gains or not self._is_over_limit(gains)
+
+    def bring_record(self, said: Said, nodes: Sequence[Node], at: datetime) -> Record:
+        """Add a record that no user id names, with identifiers that are new: the first is its home (partial graph)."""
+        pk = uuid7()
+        record = self.add_record(Record(pk, None, pk, is_new=True, said=said))
+        for position, node in enumerate(nodes):
+            claim = Claim.by(record.node, at) if position else None
+            self.idents[node] = Ident(uuid7(), node, None, claim, None if position else pk, is_new=True)
+        return record
 
     def bring(self, batch: Batch) -> None:
         """Add what is new in a batch, and its claims on what is there, in a full graph."""
@@ -281,11 +290,11 @@ class Graph:
         if not self.is_partial:
             self._adopt(claims, set(joined))
             claims = self._claims_in_force()
-        homes: dict[Node, Node] = {}
-        if not self.is_partial:
-            for ident in self.idents.values():
-                if ident.home in self.records:
-                    homes[ident.node] = self.records[ident.home].node
+        homes = {
+            ident.node: self.records[ident.home].node
+            for ident in self.idents.values()
+            if ident.home in self.records and (ident.is_new or not self.is_partial)
+        }
         self.parents = parents_of(
             claims, homes, {self.records[a].node: self.records[b].node for a, b in joined.items()}
         )
@@ -408,20 +417,21 @@ class Graph:
                 follow(ids, former, person)
         for row in (*records, *idents):
             row.person = self.person[row.node]  # type: ignore[assignment]
-        created = [row.id for row in records if row.is_new and row.person == row.id]
+        self.created = created = [row.id for row in records if row.is_new and row.person == row.id]
         changes = refold(affected, statements)
         for change in changes:
             self.units[change.customer_id] = change.unit_id
         keep_accounts(record.said["account"][0] for record in records if record.is_new and "account" in record.said)
         if created:
-            emit_many("customers.customer_created", ({"customer": str(pk)} for pk in created))
-        told = [change.customer_id for change in changes if change.fields and change.customer_id not in created]
+            emit("customers.customer_created", {"customers": [str(pk) for pk in created]})
+        made_now = set(created)
+        told = [change.customer_id for change in changes if change.fields and change.customer_id not in made_now]
         if told:
             emit("customers.customer_updated", {"customers": [str(pk) for pk in told]})
         for merge in undone:
-            emit("customers.customers_unmerged", {"kept": str(merge.kept), "merged": str(merge.merged)})
+            emit("customers.customers_unmerged", _told_of(merge))
         for merge in made:
-            emit("customers.customers_merged", {"kept": str(merge.kept), "merged": str(merge.merged)})
+            emit("customers.customers_merged", _told_of(merge))
         for row in (*records, *idents):
             row.is_new = row.is_changed = False
         return changes
@@ -567,6 +577,12 @@ class Graph:
             return cursor.rowcount
 
 
+def _told_of(merge: Merge) -> dict[str, Any]:
+    """What the event of a merge or its undoing says."""
+    kept, merged = str(merge.kept), str(merge.merged)
+    return {"customers": [kept, merged], "kept": kept, "merged": merged}
+
+
 INSERT_RECORDS = """
 INSERT INTO customers_customer (tenant_id, id, external_id, email, phone, name, stage, account, unit_id, language,
     timezone, attributes, said_at, base, alias_of, alias_at, merged_into_id, created_at, updated_at)
@@ -588,7 +604,8 @@ INSERT_IDENTS = """
 INSERT INTO customers_customeridentifier
     (tenant_id, id, kind, value, customer_id, claimed_by, claimed_at, traits, home_id, barred, created_at)
 SELECT %s, r.id, r.kind, r.value, r.customer_id, r.claimed_by, r.claimed_at, r.traits, r.home_id, r.barred, m.at
-FROM (SELECT %s::timestamptz AS at) AS m, jsonb_to_recordset(%s) AS r(id uuid, kind text, value text, customer_id uuid, claimed_by text,
+FROM (SELECT %s::timestamptz AS at) AS m,
+    jsonb_to_recordset(%s) AS r(id uuid, kind text, value text, customer_id uuid, claimed_by text,
     claimed_at timestamptz, traits jsonb, home_id uuid, barred jsonb)
 ON CONFLICT DO NOTHING
 """
