@@ -151,7 +151,10 @@ def file_rows(
     received = now()
     made = [_row(position, row, who, received) for position, (row, who) in enumerate(zip(rows, attached, strict=True))]
     for unit_id in {row.values["unit_id"] for row in made}:
-        actor.require(PERMISSION, unit_id)
+        if unit_id:
+            actor.require(PERMISSION, unit_id)
+        else:
+            actor.require_everywhere(PERMISSION)
     fresh: dict[UUID, _Row] = {}
     keyless: list[_Row] = []
     again: list[_Row] = []
