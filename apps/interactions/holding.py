@@ -11,13 +11,11 @@ from django.db.models import QuerySet
 
 from apps.customers.models import CustomerIdentifier
 from apps.interactions.models import Interaction
-from apps.outbox.services import emit
+from apps.interactions.store import delete_interactions
 from cxm.api.serializers import utc_text
 from cxm.partitions import during, lowest_id
 
 CHUNK: Final = 1_000
-FEW_NAMES: Final = 200
-"""Customers and event names that one message to other parts may carry."""
 
 
 def represent_interaction(row: Interaction) -> dict[str, Any]:
@@ -85,27 +83,8 @@ def count_aged(before: datetime) -> int:
 
 
 def purge_aged(before: datetime, limit: int) -> int:
-    """Remove at most `limit` of them, the oldest first, and tell of it."""
-    rows = list(
-        Interaction.objects.filter(during(None, before))
-        .order_by("pk")
-        .values_list("pk", "customer_id", "event", "occurred_at")[:limit]
-    )
-    if not rows:
-        return 0
-    Interaction.objects.filter(pk__in=[row[0] for row in rows])._raw_delete("default")
-    customers = sorted({str(row[1]) for row in rows if row[1]})
-    for start in range(0, len(customers) or 1, FEW_NAMES):
-        emit(
-            "interactions.deleted",
-            {
-                "customers": customers[start : start + FEW_NAMES],
-                "events": sorted({row[2] for row in rows})[:FEW_NAMES],
-                "from": utc_text(rows[0][3]),
-                "to": utc_text(rows[-1][3]),
-            },
-        )
-    return len(rows)
+    """Remove at most `limit` of them and tell of it."""
+    return delete_interactions(which=during(None, before), limit=limit)
 
 
 def acted_since(customers: Collection[UUID], since: datetime) -> set[UUID]:

@@ -1,4 +1,4 @@
-"""What people ask about their own data, and what was done; who was erased, so that a backup does not bring them back."""
+"""What people ask about their own data, what was done, and who was erased (so that no backup brings them back)."""
 
 from __future__ import annotations
 

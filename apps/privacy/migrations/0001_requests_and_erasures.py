@@ -9,75 +9,201 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0003_identifiers_of_customers'),
-        ('organizations', '0002_membership_walls'),
+        ("customers", "0003_identifiers_of_customers"),
+        ("organizations", "0002_membership_walls"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Erasure',
+            name="Erasure",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('customers', models.JSONField()),
-                ('digests', models.JSONField(default=list)),
-                ('found', models.JSONField(default=dict)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('erased_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("customers", models.JSONField()),
+                ("digests", models.JSONField(default=list)),
+                ("found", models.JSONField(default=dict)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "erased_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', '-at', '-id'], name='erasure_recent')],
+                "indexes": [models.Index(fields=["tenant", "-at", "-id"], name="erasure_recent")],
             },
         ),
         migrations.CreateModel(
-            name='PrivacyRequest',
+            name="PrivacyRequest",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('access', 'Access: a copy of the data'), ('correct', 'Correct the data'), ('restrict', 'Restrict: keep, but do not use'), ('object', 'Object: contact no more'), ('erase', 'Erase the person')], max_length=8)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('waiting', 'Waiting for the person'), ('done', 'Done'), ('refused', 'Refused')], default='open', max_length=7)),
-                ('subject_id', models.UUIDField(editable=False, null=True)),
-                ('person', models.CharField(blank=True, max_length=200)),
-                ('reply_to', models.CharField(blank=True, max_length=254)),
-                ('wish', models.TextField(blank=True)),
-                ('notes', models.TextField(blank=True)),
-                ('came_by', models.CharField(choices=[('email', 'E-mail'), ('phone', 'Phone'), ('letter', 'Letter'), ('in_person', 'In person'), ('form', 'Form'), ('other', 'Another way')], default='email', max_length=9)),
-                ('received_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('due_at', models.DateTimeField()),
-                ('identity', models.CharField(choices=[('unchecked', 'Not checked yet'), ('confirmed', 'Confirmed'), ('failed', 'Could not be confirmed')], default='unchecked', max_length=9)),
-                ('identity_method', models.CharField(blank=True, choices=[('account', 'Signed in to the own account'), ('email_reply', 'Answered from the address we know'), ('call_back', 'Called back on the number we know'), ('in_person', 'In person'), ('document', 'Document seen'), ('questions', 'Knew what only the person knows')], max_length=11)),
-                ('identity_at', models.DateTimeField(null=True)),
-                ('refusal', models.CharField(blank=True, choices=[('not_identified', 'The person could not be identified'), ('nothing_held', 'We hold nothing about this person'), ('legal_duty', 'A law obliges us to keep the data'), ('unfounded', 'Clearly unfounded or excessive'), ('withdrawn', 'The person withdrew the request')], max_length=14)),
-                ('refusal_note', models.TextField(blank=True)),
-                ('proof', models.JSONField(default=list)),
-                ('file', models.CharField(blank=True, max_length=200)),
-                ('file_sha256', models.CharField(blank=True, max_length=64)),
-                ('file_size', models.PositiveBigIntegerField(null=True)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('assigned_to', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('customer', cxm.fields.TenantForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='customers.customer')),
-                ('identity_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("access", "Access: a copy of the data"),
+                            ("correct", "Correct the data"),
+                            ("restrict", "Restrict: keep, but do not use"),
+                            ("object", "Object: contact no more"),
+                            ("erase", "Erase the person"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("waiting", "Waiting for the person"),
+                            ("done", "Done"),
+                            ("refused", "Refused"),
+                        ],
+                        default="open",
+                        max_length=7,
+                    ),
+                ),
+                ("subject_id", models.UUIDField(editable=False, null=True)),
+                ("person", models.CharField(blank=True, max_length=200)),
+                ("reply_to", models.CharField(blank=True, max_length=254)),
+                ("wish", models.TextField(blank=True)),
+                ("notes", models.TextField(blank=True)),
+                (
+                    "came_by",
+                    models.CharField(
+                        choices=[
+                            ("email", "E-mail"),
+                            ("phone", "Phone"),
+                            ("letter", "Letter"),
+                            ("in_person", "In person"),
+                            ("form", "Form"),
+                            ("other", "Another way"),
+                        ],
+                        default="email",
+                        max_length=9,
+                    ),
+                ),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("due_at", models.DateTimeField()),
+                (
+                    "identity",
+                    models.CharField(
+                        choices=[
+                            ("unchecked", "Not checked yet"),
+                            ("confirmed", "Confirmed"),
+                            ("failed", "Could not be confirmed"),
+                        ],
+                        default="unchecked",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "identity_method",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("account", "Signed in to the own account"),
+                            ("email_reply", "Answered from the address we know"),
+                            ("call_back", "Called back on the number we know"),
+                            ("in_person", "In person"),
+                            ("document", "Document seen"),
+                            ("questions", "Knew what only the person knows"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+                ("identity_at", models.DateTimeField(null=True)),
+                (
+                    "refusal",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("not_identified", "The person could not be identified"),
+                            ("nothing_held", "We hold nothing about this person"),
+                            ("legal_duty", "A law obliges us to keep the data"),
+                            ("unfounded", "Clearly unfounded or excessive"),
+                            ("withdrawn", "The person withdrew the request"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("refusal_note", models.TextField(blank=True)),
+                ("proof", models.JSONField(default=list)),
+                ("file", models.CharField(blank=True, max_length=200)),
+                ("file_sha256", models.CharField(blank=True, max_length=64)),
+                ("file_size", models.PositiveBigIntegerField(null=True)),
+                ("closed_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "assigned_to",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "customer",
+                    cxm.fields.TenantForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "identity_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'state', 'due_at', 'id'], name='privacy_request_due'), models.Index(fields=['tenant', '-received_at', '-id'], name='privacy_request_recent'), models.Index(fields=['tenant', 'subject_id'], name='privacy_request_subject')],
+                "indexes": [
+                    models.Index(fields=["tenant", "state", "due_at", "id"], name="privacy_request_due"),
+                    models.Index(fields=["tenant", "-received_at", "-id"], name="privacy_request_recent"),
+                    models.Index(fields=["tenant", "subject_id"], name="privacy_request_subject"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PrivacySettings',
+            name="PrivacySettings",
             fields=[
-                ('id', models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('answer_days', models.PositiveSmallIntegerField(default=30)),
-                ('tenant', cxm.fields.TenantField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='organizations.organization')),
+                ("id", models.UUIDField(default=cxm.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ("answer_days", models.PositiveSmallIntegerField(default=30)),
+                (
+                    "tenant",
+                    cxm.fields.TenantField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('tenant',), name='privacy_settings_once')],
+                "constraints": [models.UniqueConstraint(fields=("tenant",), name="privacy_settings_once")],
             },
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
 
 from cxm.backup import BackupError, restore_backup
+from cxm.restoring import RESTORE_STEPS
 
 
 class Command(BaseCommand):
@@ -33,6 +35,9 @@ class Command(BaseCommand):
                 raise CommandError("Nothing was changed.")
         loader = MigrationLoader(None, load=False)
         loader.load_disk()
+        for step in RESTORE_STEPS.values():
+            with contextlib.suppress(DatabaseError):
+                step.before()
         connections.close_all()
         try:
             summary = restore_backup(
@@ -47,7 +52,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         call_command("migrate", interactive=False, verbosity=0)
         cache.clear()
+        told = [step.after() for step in RESTORE_STEPS.values()]
         self.stdout.write(
             f"Restored {summary.rows} rows of {summary.tables} tables and {summary.uploads} uploads; each table "
             "counted and compared with the backup."
         )
+        for line in told:
+            self.stdout.write(line)
