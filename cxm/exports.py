@@ -22,6 +22,7 @@ class ExportKind:
 
     Both callables get (actor, organization, query). ``check`` raises DomainError for filters that are wrong, before a
     job is made; ``rows`` reads in chunks, inside a transaction, and gives as many cells as there are ``columns``.
+    ``count`` says how many rows there will be, where that is cheap to know: without it, progress has no percent.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ExportKind:
     columns: tuple[str, ...]
     check: Callable[[Actor, Any, QueryDict], None]
     rows: Callable[[Actor, Any, QueryDict], Rows]
+    count: Callable[[Actor, Any, QueryDict], int] | None = None
 
 
 _kinds: dict[str, ExportKind] = {}

@@ -54,6 +54,11 @@ def customer_rows(actor: Actor, organization: Any, query: QueryDict) -> Rows:
         )  # fmt: skip
 
 
+def count_customers(actor: Actor, organization: Any, query: QueryDict) -> int:
+    """How many customers the list shows under this query."""
+    return CustomerFilter(query, queryset=customers(actor)).qs.count()
+
+
 register_export(
     ExportKind(
         name="customers",
@@ -73,6 +78,7 @@ register_export(
         ),
         check=check_customer_filters,
         rows=customer_rows,
+        count=count_customers,
     )
 )
 register_nav(

@@ -54,6 +54,11 @@ def answer_rows(actor: Actor, organization: Any, query: QueryDict) -> Rows:
         yield [*row, *[""] * (blank - len(row))]
 
 
+def count_answers(actor: Actor, organization: Any, query: QueryDict) -> int:
+    """How many answers the feedback list shows under this query."""
+    return feedback(read_feedback_filter(query, actor=actor, organization=organization)).rows.count()
+
+
 register_export(
     ExportKind(
         name="responses",
@@ -61,6 +66,7 @@ register_export(
         columns=FEEDBACK_COLUMNS,
         check=check_answer_filters,
         rows=answer_rows,
+        count=count_answers,
     )
 )
 register_answer_list("dashboards:feedback")

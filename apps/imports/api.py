@@ -7,15 +7,17 @@ from typing import Any, ClassVar
 from django.http import FileResponse, Http404, StreamingHttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.imports import exports, queries, services
+from apps.imports.kinds import KINDS
 from apps.imports.models import ExportJob, ImportJob
 from apps.imports.views import CONTENT_TYPES
+from apps.segments.models import Segment
 from apps.surveys.models import Survey
 from cxm.api.parsers import SafeJsonParser, UploadParser
 from cxm.api.routers import ApiRouter
@@ -26,8 +28,31 @@ from cxm.exports import export_kinds
 from cxm.ids import parse_uuid
 from cxm.spreadsheets import csv_lines
 
-PUBLIC_STATES: dict[str, str] = {ImportJob.State.DRAFT: "queued", ImportJob.State.STOPPED: "failed"}
-"""A stopped import failed, as far as a program is concerned; ``error`` says that it was stopped."""
+PUBLIC_STATES: dict[str, str] = {
+    ImportJob.State.DRAFT: "queued",
+    ImportJob.State.UNDOING: "done",
+    ImportJob.State.UNDONE: "done",
+}
+"""Whether an import is being undone, or was, stands in ``undo``."""
+
+
+UNDO_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "possible": {"type": "boolean"},
+        "state": {"type": ["string", "null"], "enum": ["running", "done", None]},
+        "percent": {"type": "integer"},
+        "kept": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"code": {"type": "string"}, "message": {"type": "string"}, "n": {"type": "integer"}},
+                "required": ["code", "message", "n"],
+            },
+        },
+    },
+    "required": ["possible", "state", "percent", "kept"],
+}
 
 
 class JobSerializer(TenantSerializer):
@@ -46,17 +71,37 @@ class JobSerializer(TenantSerializer):
         return PUBLIC_STATES.get(job.state, job.state)
 
     def get_error(self, job: ImportJob | ExportJob) -> str:
-        return job.error or (_("The import was stopped.") if job.state == ImportJob.State.STOPPED else "")
+        return job.error or (_("It was stopped.") if job.state == ImportJob.State.STOPPED else "")
 
 
 class ImportSerializer(JobSerializer):
     """An import and how far it is."""
 
+    filename = serializers.CharField(read_only=True)
     survey = serializers.UUIDField(source="survey_id", read_only=True, allow_null=True)
+    segment = serializers.UUIDField(source="segment_id", read_only=True, allow_null=True)
+    members = serializers.CharField(read_only=True)
     dry_run = serializers.BooleanField(read_only=True)
     accepted = serializers.IntegerField(read_only=True)
     refused = serializers.IntegerField(read_only=True)
     refused_file = serializers.SerializerMethodField()
+    created = serializers.IntegerField(read_only=True)
+    updated = serializers.IntegerField(read_only=True)
+    seconds_left = serializers.SerializerMethodField()
+    undo = serializers.SerializerMethodField()
+
+    def get_seconds_left(self, job: ImportJob) -> int | None:
+        return queries.seconds_left(job)
+
+    @extend_schema_field(UNDO_SCHEMA)
+    def get_undo(self, job: ImportJob) -> dict[str, Any]:
+        states: dict[str, str] = {ImportJob.State.UNDOING: "running", ImportJob.State.UNDONE: "done"}
+        return {
+            "possible": services.can_be_undone(job),
+            "state": states.get(job.state),
+            "percent": job.percent if job.state in states else 0,
+            "kept": queries.what_stayed(job),
+        }
 
     def get_refused_file(self, job: ImportJob) -> str | None:
         if not job.refused:
@@ -68,14 +113,16 @@ class ImportRequestSerializer(serializers.Serializer[Any]):
     """The multipart form of an import."""
 
     file = serializers.FileField()
-    kind = serializers.ChoiceField(choices=[(kind, kind) for kind in services.KINDS])
+    kind = serializers.ChoiceField(choices=[(kind, kind) for kind in KINDS])
     mapping = serializers.CharField(help_text="JSON, as in “Imports (CSV, XLSX)”")
-    survey = serializers.CharField(required=False)
+    survey = serializers.CharField(required=False, help_text="For responses and totals")
+    segment = serializers.CharField(required=False, help_text="For segment_members: a static one")
+    members = serializers.ChoiceField(required=False, choices=[(m, m) for m in ImportJob.Members.values])
     dry_run = serializers.BooleanField(required=False, default=False)
 
 
 class ImportViewSet(ReadOnlyTenantViewSet):
-    """Answers and customers from CSV and XLSX files."""
+    """Customers, interactions, answers, members of segments and past results from CSV and XLSX files."""
 
     serializer_class = ImportSerializer
     parser_classes = (UploadParser,)
@@ -84,6 +131,8 @@ class ImportViewSet(ReadOnlyTenantViewSet):
         "retrieve": "imports.run",
         "create": "imports.run",
         "stop": "imports.run",
+        "import_checked": "imports.run",
+        "undo": "imports.run",
         "refused_file": "imports.run",
     }
 
@@ -107,6 +156,8 @@ class ImportViewSet(ReadOnlyTenantViewSet):
             upload=upload,
             mapping=services.mapping_from_text(str(form["mapping"])),
             survey=_survey(form.get("survey")),
+            segment=_segment(form.get("segment")),
+            members=str(form.get("members", "")),
             dry_run=str(form.get("dry_run", "")).strip().lower() in {"1", "true", "yes", "on"},
         )
         return Response(self.get_serializer(job).data, status=status.HTTP_202_ACCEPTED, headers=self.location(job))
@@ -116,6 +167,20 @@ class ImportViewSet(ReadOnlyTenantViewSet):
     def stop(self, request: Request, id: str) -> Response:
         """Stop a queued or running import; what is in stays in."""
         return Response(self.get_serializer(services.stop_import(actor=self.request.actor, job=self.get_object())).data)
+
+    @extend_schema(request=None, responses={202: ImportSerializer})
+    @action(detail=True, methods=["post"], parser_classes=(SafeJsonParser,), url_path="import")
+    def import_checked(self, request: Request, id: str) -> Response:
+        """Import the file of a check (dry_run) with the same columns: 202, and the new job to watch."""
+        job = services.import_checked_file(actor=self.request.actor, job=self.get_object())
+        return Response(self.get_serializer(job).data, status=status.HTTP_202_ACCEPTED, headers=self.location(job))
+
+    @extend_schema(request=None, responses={202: ImportSerializer})
+    @action(detail=True, methods=["post"], parser_classes=(SafeJsonParser,))
+    def undo(self, request: Request, id: str) -> Response:
+        """Take an import back, for seven days: 202; the job's ``undo`` says how far that is and what stayed."""
+        job = services.undo_import(actor=self.request.actor, job=self.get_object())
+        return Response(self.get_serializer(job).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.BINARY)})
     @action(detail=True, methods=["get"], url_path="refused", url_name="refused-file")
@@ -137,6 +202,16 @@ def _survey(value: object) -> Survey | None:
     return survey
 
 
+def _segment(value: object) -> Segment | None:
+    if value in (None, ""):
+        return None
+    pk = parse_uuid(value)
+    segment = Segment.objects.filter(pk=pk).first() if pk else None
+    if segment is None:
+        raise DomainError(_("There is no segment with this id."), field="segment", code="unknown")
+    return segment
+
+
 class ExportSerializer(JobSerializer):
     """An export and, once done, where its file is."""
 
@@ -144,7 +219,8 @@ class ExportSerializer(JobSerializer):
     file = serializers.SerializerMethodField()
 
     def get_file(self, job: ExportJob) -> str | None:
-        return self.context["view"].reverse_action("file", args=[job.pk]) if job.state == ExportJob.State.DONE else None
+        is_there = job.state == ExportJob.State.DONE and job.file
+        return self.context["view"].reverse_action("file", args=[job.pk]) if is_there else None
 
 
 class ExportRequestSerializer(serializers.Serializer[Any]):
@@ -164,6 +240,7 @@ class ExportViewSet(ReadOnlyTenantViewSet):
         "retrieve": "exports.run",
         "create": "exports.run",
         "file": "exports.run",
+        "stop": "exports.run",
     }
 
     def get_queryset(self) -> Any:
@@ -189,9 +266,15 @@ class ExportViewSet(ReadOnlyTenantViewSet):
         """The written file."""
         job = self.get_object()
         self.request.actor.require(export_kinds()[job.kind].permission)
-        if job.state != ExportJob.State.DONE or not exports.file_of(job).exists():
+        if job.state != ExportJob.State.DONE or not job.file or not exports.file_of(job).exists():
             raise Http404
         return FileResponse(exports.file_of(job).open("rb"), as_attachment=True, content_type=CONTENT_TYPES[job.format])
+
+    @extend_schema(request=None, responses={200: ExportSerializer})
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, id: str) -> Response:
+        """Give up a waiting or running export."""
+        return Response(self.get_serializer(exports.stop_export(actor=self.request.actor, job=self.get_object())).data)
 
 
 def register(router: ApiRouter) -> None:

@@ -5,7 +5,10 @@ The kinds are those that apps registered (:mod:`cxm.exports`).
 
 from __future__ import annotations
 
+import contextvars
 import json
+import logging
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.http import QueryDict
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -22,14 +25,19 @@ from apps.audit.services import record
 from apps.imports.models import ExportJob
 from apps.organizations.models import Organization
 from cxm.actor import Actor, Grant
-from cxm.errors import DomainError
+from cxm.errors import Conflict, DomainError
 from cxm.exports import Rows, export_kinds
 from cxm.scope import current_tenant_id
 from cxm.spreadsheets import write_csv, write_xlsx
 
 FORMATS = ("csv", "xlsx", "json")
-LEASE = timedelta(minutes=10)
+LEASE = timedelta(seconds=60)
+BEAT_SECONDS = 2.0
 MAX_ATTEMPTS = 8
+KEPT = timedelta(days=7)
+"""How long a written file can be fetched."""
+
+logger = logging.getLogger("cxm.exports")
 
 
 @transaction.atomic
@@ -74,57 +82,180 @@ def as_query(filters: object) -> QueryDict:
     return query
 
 
+class _Stopped(Exception):
+    """Somebody asked the export to stop."""
+
+
+class _Lost(Exception):
+    """Another worker has the job: what this one writes is thrown away."""
+
+
 def run_export(job_id: uuid.UUID) -> None:
     """Write the file of a job. Called by the worker; a worker's death leaves the job to the next."""
-    with transaction.atomic():
-        job = ExportJob.objects.select_for_update(skip_locked=True).filter(pk=job_id).first()
-        if job is None or job.state not in (ExportJob.State.QUEUED, ExportJob.State.RUNNING):
-            return
-        if job.leased_until and job.leased_until > now():
-            return
-        if job.attempts >= MAX_ATTEMPTS:
-            job.state, job.error, job.finished_at = (
-                ExportJob.State.FAILED,
-                _("The export broke off eight times."),
-                now(),
-            )
-            job.save()
-            return
-        job.state, job.started_at, job.attempts = ExportJob.State.RUNNING, now(), job.attempts + 1
-        job.leased_until = now() + LEASE
-        job.save()
+    job = _claim(job_id)
+    if job is None:
+        return
     try:
-        job.rows = _write(job)
-        job.state, job.percent = ExportJob.State.DONE, 100
+        with Heartbeat(job) as beat:
+            rows = _write(job, beat)
+        _end(job, ExportJob.State.DONE, rows=rows)
+    except _Stopped:
+        _end(job, ExportJob.State.STOPPED)
+    except _Lost:
+        remove_file(job)
     except DomainError as error:
-        job.state, job.error = ExportJob.State.FAILED, error.message
-    job.finished_at, job.leased_until = now(), None
+        _end(job, ExportJob.State.FAILED, error=error.message)
+    except BaseException:
+        remove_file(job)  # the lease runs out, and the next worker writes a file of its own
+        raise
+
+
+@transaction.atomic
+def _claim(job_id: uuid.UUID) -> ExportJob | None:
+    job = ExportJob.objects.select_for_update(skip_locked=True).filter(pk=job_id).first()
+    if job is None or job.state not in (ExportJob.State.QUEUED, ExportJob.State.RUNNING):
+        return None
+    if job.leased_until and job.leased_until > now():
+        return None
+    if job.stop_requested or job.attempts >= MAX_ATTEMPTS:
+        job.state = ExportJob.State.STOPPED if job.stop_requested else ExportJob.State.FAILED
+        job.error = "" if job.stop_requested else _("The export broke off eight times.")
+        job.finished_at = now()
+        job.save()
+        return None
+    job.state, job.started_at, job.attempts = ExportJob.State.RUNNING, now(), job.attempts + 1
+    job.leased_until = now() + LEASE
+    remove_file(job)  # what a worker left that died
+    job.file = f"{job.tenant_id}/exports/{uuid.uuid4().hex}"
     job.save()
+    return job
 
 
-def _write(job: ExportJob) -> int:
+@transaction.atomic
+def _end(job: ExportJob, state: str, *, rows: int = 0, error: str = "") -> None:
+    """Close the job, if it is still this worker's; the file of one that was not finished goes."""
+    current = ExportJob.objects.select_for_update().get(pk=job.pk)
+    if current.leased_until != job.leased_until or current.state != ExportJob.State.RUNNING:
+        remove_file(job)
+        return
+    current.state, current.error, current.finished_at, current.leased_until = state, error, now(), None
+    if state == ExportJob.State.DONE:
+        current.rows, current.percent = rows, 100
+        current.keep_until = now() + KEPT
+    else:
+        remove_file(job)
+        current.file = ""
+    current.save()
+
+
+class Heartbeat:
+    """While a file is written: renews the job's lease, says how far it is, and hears that it is to stop.
+
+    On a thread and a connection of its own, as the rows are read in one transaction, which nobody else sees into. The
+    writer calls :meth:`row` for each row.
+    """
+
+    def __init__(self, job: ExportJob) -> None:
+        self._job = job
+        self._total = 0
+        self._rows = 0
+        self._outcome: type[Exception] | None = None
+        self._over = threading.Event()
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._beat,), name="export-heartbeat", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def expect(self, total: int) -> None:
+        """How many rows there will be, as far as anybody knows."""
+        self._total = total
+
+    def row(self) -> None:
+        """One more row is written. Raises _Stopped or _Lost."""
+        self._rows += 1
+        if self._outcome is not None:
+            raise self._outcome
+
+    def _beat(self) -> None:
+        try:
+            while not self._over.wait(BEAT_SECONDS):
+                with transaction.atomic():
+                    self._outcome = self._renew()
+                if self._outcome is not None:
+                    return
+        except DatabaseError as error:  # the lease runs out, and writing goes on until somebody else has the job
+            logger.warning("export lease not renewed", extra={"error": type(error).__name__})
+        finally:
+            connection.close()
+
+    def _renew(self) -> type[Exception] | None:
+        current = ExportJob.objects.select_for_update().filter(pk=self._job.pk).first()
+        if current is None or current.leased_until != self._job.leased_until:
+            return _Lost
+        if current.stop_requested:
+            return _Stopped
+        current.leased_until = now() + LEASE
+        current.rows = self._rows
+        current.percent = min(99, 100 * self._rows // self._total) if self._total else 0
+        current.save(update_fields=["leased_until", "rows", "percent", "updated_at"])
+        self._job.leased_until = current.leased_until
+        return None
+
+
+@transaction.atomic
+def stop_export(*, actor: Actor, job: ExportJob) -> ExportJob:
+    """Have a waiting or running export given up. Raises Conflict when it has ended."""
+    actor.require("exports.run")
+    job = ExportJob.objects.select_for_update().get(pk=job.pk)
+    if job.state == ExportJob.State.QUEUED:
+        job.state, job.finished_at = ExportJob.State.STOPPED, now()
+    elif job.state == ExportJob.State.RUNNING:
+        job.stop_requested = True
+    else:
+        raise Conflict(_("This export has ended already."))
+    job.save()
+    record(actor=actor, action="exports.stopped", target=job)
+    return job
+
+
+def _write(job: ExportJob, beat: Heartbeat) -> int:
     kind = export_kinds()[job.kind]
     actor = _restored_actor(job.filters["actor"])
     organization = Organization.objects.get(pk=current_tenant_id())
-    job.file = f"{job.tenant_id}/exports/{uuid.uuid4().hex}"
+    query = QueryDict(job.filters["query"])
     path = file_of(job)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
     count = 0
 
     def counted() -> Rows:
         nonlocal count
-        for row in kind.rows(actor, organization, QueryDict(job.filters["query"])):
+        for row in kind.rows(actor, organization, query):
+            beat.row()
             count += 1
             yield row
 
     with transaction.atomic():  # one snapshot of the rows, read by a named cursor
+        if kind.count is not None:
+            beat.expect(kind.count(actor, organization, query))
         if job.format == "json":
             _write_json(path, kind.columns, counted())
         else:
             write = write_csv if job.format == "csv" else write_xlsx
             write(path, _with_heading(kind.columns, counted()))
-    path.chmod(0o600)
     return count
+
+
+def remove_file(job: ExportJob) -> None:
+    """Remove the written file, if there is one."""
+    if job.file:
+        file_of(job).unlink(missing_ok=True)
 
 
 def _with_heading(columns: Sequence[str], rows: Rows) -> Rows:

@@ -7,51 +7,82 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.imports.mapping import TARGETS
+from apps.imports.kinds import KINDS
+from apps.imports.models import ImportJob
+from apps.imports.services import NEEDS_SURVEY
+from apps.segments.models import Segment
 from apps.surveys.models import Survey
 
 NEW_NPS, NEW_CSAT, NEW_CES = "new-nps", "new-csat", "new-ces"
+NEW_LIST = "new"
+_MONTH_HINT = _("Months as 2025-03, 03/2025 or any date in them are understood without one.")
 
 
 class UploadForm(forms.Form):
-    """What the file holds, where its answers belong, and the file."""
+    """What the file holds, where its rows belong, and the file."""
 
     kind = forms.ChoiceField(
-        label=_("What does the file hold?"),
-        choices=[("responses", _("Answers to a survey")), ("customers", _("Customers"))],
-        widget=forms.RadioSelect,
-        initial="responses",
+        label=_("What does the file hold?"), choices=(), widget=forms.RadioSelect, initial="responses"
     )
     survey = forms.ChoiceField(
         label=_("Survey the answers belong to"),
         required=False,
-        help_text=_("Only for answers. A new survey gets the standard question of its kind."),
+        help_text=_("For answers and for past results. A new survey gets the standard question of its kind."),
     )
     survey_name = forms.CharField(
         label=_("Name of the new survey"), required=False, max_length=120, help_text=_("Only for a new survey.")
     )
+    segment = forms.ChoiceField(
+        label=_("Segment the customers belong to"),
+        required=False,
+        help_text=_("Only for members of a segment: a static one, or a new one."),
+    )
+    segment_name = forms.CharField(
+        label=_("Name of the new segment"), required=False, max_length=120, help_text=_("Only for a new segment.")
+    )
+    members = forms.ChoiceField(
+        label=_("Members there are already"), choices=ImportJob.Members.choices, required=False, initial="add"
+    )
     file = forms.FileField(
-        label=_("File"), help_text=_("CSV or XLSX, with a heading, up to 100 MB."), allow_empty_file=True
+        label=_("File"), help_text=_("CSV or XLSX, with a heading, up to 512 MB."), allow_empty_file=True
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, may_edit_segments: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        kinds = [kind for kind in KINDS.values() if may_edit_segments or kind.name != "segment_members"]
+        _set_choices(self, "kind", [(kind.name, f"{kind.label}. {kind.explanation}") for kind in kinds])
         live = Survey.objects.exclude(current_version=None).order_by("name").values_list("pk", "name")
-        self.fields["survey"].choices = [  # type: ignore[attr-defined]
+        surveys = [
             (NEW_NPS, _("A new NPS survey (0 to 10)")),
             (NEW_CSAT, _("A new CSAT survey (1 to 5)")),
             (NEW_CES, _("A new CES survey (1 to 7)")),
             *((str(pk), name) for pk, name in live),
         ]
+        _set_choices(self, "survey", surveys)
+        if not may_edit_segments:
+            for name in ("segment", "segment_name", "members"):
+                del self.fields[name]
+            return
+        lists = Segment.objects.filter(kind=Segment.Kind.STATIC).order_by("name").values_list("pk", "name")
+        _set_choices(self, "segment", [(NEW_LIST, _("A new static segment")), *((str(pk), name) for pk, name in lists)])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if data.get("kind") == "responses":
+        if data.get("kind") in NEEDS_SURVEY:
             if not data.get("survey"):
                 self.add_error("survey", _("Choose a survey."))
             elif data["survey"].startswith("new-") and not data.get("survey_name", "").strip():
                 self.add_error("survey_name", _("Give the new survey a name."))
+        if data.get("kind") == "segment_members":
+            if not data.get("segment"):
+                self.add_error("segment", _("Choose a segment."))
+            elif data["segment"] == NEW_LIST and not data.get("segment_name", "").strip():
+                self.add_error("segment_name", _("Give the new segment a name."))
         return data
+
+
+def _set_choices(form: forms.Form, name: str, choices: list[tuple[str, Any]]) -> None:
+    form.fields[name].choices = choices  # type: ignore[attr-defined]
 
 
 class MappingForm(forms.Form):
@@ -67,29 +98,41 @@ class MappingForm(forms.Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        known = KINDS[kind]
         choices = [("", _("Not in the file")), *((column, column) for column in columns)]
-        for target, label in TARGETS[kind].items():
+        for target, label in known.targets.items():
             self.fields[f"map.{target}"] = forms.ChoiceField(
                 label=label, choices=choices, required=False, initial=suggestion.get(target, "")
             )
-        if kind == "responses":
+        if known.dated:
             self.fields["date_format"] = forms.CharField(
                 label=_("Format of the dates"),
                 required=False,
                 max_length=60,
                 initial=date_formats[0] if len(date_formats) == 1 else "",
-                help_text=_date_hint(date_formats),
+                help_text=_MONTH_HINT if kind == "totals" else _date_hint(date_formats),
             )
+        if known.makes_touchpoints:
             self.fields["create_touchpoints"] = forms.BooleanField(
                 label=_("Create touchpoints that are not in the library yet"), required=False, initial=True
             )
-        self.fields["attributes"] = forms.MultipleChoiceField(
-            label=_("Keep these columns as attributes"),
-            choices=[(column, column) for column in columns],
+        self._prefix = known.named_as.removesuffix("NAME")
+        if known.named is not None:
+            is_for_events = self._prefix == "properties."
+            self.fields["further"] = forms.MultipleChoiceField(
+                label=_("Keep these columns as properties of the event")
+                if is_for_events
+                else _("Keep these columns as attributes"),
+                choices=[(column, column) for column in columns],
+                required=False,
+                initial=[column for column in columns if is_for_events and column not in suggestion.values()],
+                widget=forms.CheckboxSelectMultiple,
+            )
+        self.fields["dry_run"] = forms.BooleanField(
+            label=_("Only check the file: nothing is written"),
+            help_text=_("You see what would be made, changed and refused, and can then import it with one click."),
             required=False,
-            widget=forms.CheckboxSelectMultiple,
         )
-        self.fields["dry_run"] = forms.BooleanField(label=_("Only check the file: nothing is written"), required=False)
 
     def mapping(self) -> dict[str, object]:
         """The mapping in the form that api.md has."""
@@ -97,7 +140,7 @@ class MappingForm(forms.Form):
         found: dict[str, object] = {
             name.removeprefix("map."): value for name, value in data.items() if name.startswith("map.") and value
         }
-        found |= {f"attributes.{column[:64]}": column for column in data["attributes"]}
+        found |= {f"{self._prefix}{column[:64]}": column for column in data.get("further", ())}
         if data.get("date_format"):
             found["date_format"] = data["date_format"]
         if "create_touchpoints" in data:

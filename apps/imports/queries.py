@@ -1,23 +1,23 @@
-"""Reading jobs and what they refused."""
+"""Reading jobs, what they refused, and how long they will take."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 from django.db.models import QuerySet
 
-from apps.imports.files import open_table
 from apps.imports.models import ExportJob, ImportJob, RefusedRow
-from apps.imports.services import file_of
+from apps.imports.undoing import REASONS
 from cxm.actor import Actor
 from cxm.errors import NotFound
 
 
 def imports_of(actor: Actor) -> QuerySet[ImportJob]:
-    """Imports, newest first, with their surveys. One query."""
+    """Imports, newest first, with their surveys and segments. One query."""
     actor.require("imports.run")
-    return ImportJob.objects.select_related("survey", "created_by").order_by("-created_at", "-id")
+    return ImportJob.objects.select_related("survey", "segment", "created_by").order_by("-created_at", "-id")
 
 
 def import_for(actor: Actor, pk: uuid.UUID) -> ImportJob:
@@ -42,13 +42,22 @@ def export_for(actor: Actor, pk: uuid.UUID) -> ExportJob:
     return job
 
 
+def seconds_left(job: ImportJob) -> int | None:
+    """How long the rest of a running import will take at the speed it has had; None when that is not known."""
+    if job.state != ImportJob.State.RUNNING or not job.speed or not job.staged:
+        return None
+    return round(max(job.rows - job.position, 0) / job.speed)
+
+
+def what_stayed(job: ImportJob) -> list[dict[str, Any]]:
+    """What undoing could not take back: code, sentence, how often."""
+    kept = job.undo.get("kept", {})
+    return [{"code": code, "message": str(REASONS[code]), "n": n} for code, n in kept.items() if n and code in REASONS]
+
+
 def refused_lines(job: ImportJob) -> Iterator[list[object]]:
     """The file of what was refused: a heading, then line, reason and the row as it stood, read a thousand at a time."""
-    try:
-        columns = open_table(file_of(job)).columns
-    except FileNotFoundError:
-        columns = []
-    yield ["line", "reason", *columns]
+    yield ["line", "reason", *job.table.get("columns", [])]
     rows = RefusedRow.objects.filter(job=job).order_by("line").values_list("line", "reason", "cells")
     for line, reason, cells in rows.iterator(chunk_size=1000):
         yield [line, reason, *cells]

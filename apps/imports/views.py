@@ -9,11 +9,16 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from apps.imports import exports, queries, services
-from apps.imports.forms import MappingForm, UploadForm
+from apps.imports.carrying import WORKED_ON
+from apps.imports.forms import NEW_LIST, MappingForm, UploadForm
+from apps.imports.kinds import KINDS
 from apps.imports.models import ExportJob, ImportJob, RefusedRow
+from apps.segments.models import Segment
+from apps.segments.services import create_segment
 from apps.surveys.models import Survey
 from apps.surveys.services import create_survey, publish_survey
 from cxm.errors import DomainError
@@ -40,13 +45,21 @@ def import_list(request: MemberRequest) -> HttpResponse:
 
 @permission_required("imports.run")
 def import_create(request: MemberRequest) -> HttpResponse:
-    """Step 1: the file, what it holds, and the survey (an existing one, or a new one made on the way)."""
-    form = UploadForm(request.POST or None, request.FILES or None)
+    """Step 1: the file, what it holds, and the survey or segment (an existing one, or one made on the way)."""
+    may_edit_segments = request.actor.can_everywhere("segments.edit")
+    start = {name: request.GET[name] for name in ("kind", "survey", "segment") if name in request.GET}
+    form = UploadForm(request.POST or None, request.FILES or None, initial=start, may_edit_segments=may_edit_segments)
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form), transaction.atomic():
             data = form.cleaned_data
-            survey = _survey(request, data) if data["kind"] == "responses" else None
-            job = services.upload_file(actor=request.actor, kind=data["kind"], upload=data["file"], survey=survey)
+            job = services.upload_file(
+                actor=request.actor,
+                kind=data["kind"],
+                upload=data["file"],
+                survey=_survey(request, data) if data["kind"] in services.NEEDS_SURVEY else None,
+                segment=_segment(request, data) if data["kind"] == "segment_members" else None,
+                members=data.get("members", ""),
+            )
             return see_other(request, org_url(request.organization, "imports:detail", pk=job.pk))
     return render_page(request, "imports/upload.html", {"form": form})
 
@@ -61,17 +74,43 @@ def _survey(request: MemberRequest, data: dict[str, str]) -> Survey | None:
     return survey
 
 
+def _segment(request: MemberRequest, data: dict[str, str]) -> Segment | None:
+    if data["segment"] != NEW_LIST:
+        return Segment.objects.filter(pk=data["segment"]).first()
+    return create_segment(actor=request.actor, name=data["segment_name"].strip(), kind=Segment.Kind.STATIC)
+
+
 @permission_required("imports.run")
 def import_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """Step 2, the columns, while the job is a draft; then its progress, and what was refused."""
+    """Step 2, the columns, while the job is a draft; then its progress, what was refused, and undoing it."""
     job = queries.import_for(request.actor, pk)
     if job.state == ImportJob.State.DRAFT:
         return _choose_columns(request, job)
-    refused = RefusedRow.objects.filter(job=job).order_by("line")[:20]
-    is_running = job.state in (ImportJob.State.QUEUED, ImportJob.State.RUNNING)
-    return render_page(
-        request, "imports/detail.html", {"job": job, "refused": refused, "is_running": is_running}, partial="progress"
-    )
+    shown = {
+        "job": job,
+        "kind": KINDS[job.kind],
+        "refused": RefusedRow.objects.filter(job=job).order_by("line")[:20],
+        "is_running": job.state in WORKED_ON,
+        "time_left": time_left(queries.seconds_left(job)),
+        "unchanged": job.accepted - job.created - job.updated,
+        "can_be_undone": services.can_be_undone(job),
+        "can_be_imported": job.dry_run and job.state == ImportJob.State.DONE and bool(job.file),
+        "stayed": queries.what_stayed(job),
+    }
+    return render_page(request, "imports/detail.html", shown, partial="progress")
+
+
+def time_left(seconds: int | None) -> str:
+    """Seconds in words that are no more exact than they are known: "about 3 minutes left"."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return _("less than a minute left")
+    if seconds < 5400:
+        minutes = round(seconds / 60)
+        return ngettext("about %(n)d minute left", "about %(n)d minutes left", minutes) % {"n": minutes}
+    hours = round(seconds / 3600)
+    return ngettext("about %(n)d hour left", "about %(n)d hours left", hours) % {"n": hours}
 
 
 def _choose_columns(request: MemberRequest, job: ImportJob) -> HttpResponse:
@@ -91,7 +130,10 @@ def _choose_columns(request: MemberRequest, job: ImportJob) -> HttpResponse:
             return see_other(request, org_url(request.organization, "imports:detail", pk=job.pk))
         except DomainError as error:
             form.add_mapping_errors(error.errors)
-    return render_page(request, "imports/mapping.html", {"job": job, "form": form, "preview": preview})
+    columns = list(zip(preview.columns, preview.types, strict=True))
+    return render_page(
+        request, "imports/mapping.html", {"job": job, "form": form, "preview": preview, "columns": columns}
+    )
 
 
 @require_POST
@@ -100,6 +142,22 @@ def import_stop(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Stop a running import; what is in stays in."""
     services.stop_import(actor=request.actor, job=queries.import_for(request.actor, pk))
     messages.success(request, _("The import stops after the rows it is at."))
+    return see_other(request, org_url(request.organization, "imports:detail", pk=pk))
+
+
+@require_POST
+@permission_required("imports.run")
+def import_checked(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Import the file that was only checked."""
+    job = services.import_checked_file(actor=request.actor, job=queries.import_for(request.actor, pk))
+    return see_other(request, org_url(request.organization, "imports:detail", pk=job.pk))
+
+
+@require_POST
+@permission_required("imports.run")
+def import_undo(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Take an import back."""
+    services.undo_import(actor=request.actor, job=queries.import_for(request.actor, pk))
     return see_other(request, org_url(request.organization, "imports:detail", pk=pk))
 
 
@@ -116,7 +174,17 @@ def import_refused(request: MemberRequest, pk: UUID) -> HttpResponseBase:
 def export_list(request: MemberRequest) -> HttpResponse:
     """Exports, newest first; they are asked for where the list is that they hold."""
     page = Paginator(queries.exports_of(request.actor), 50).get_page(request.GET.get("page"))
-    return render_page(request, "imports/exports.html", {"page": page})
+    is_running = any(job.state in WORKED_ON for job in page.object_list)
+    return render_page(request, "imports/exports.html", {"page": page, "is_running": is_running}, partial="jobs")
+
+
+@require_POST
+@permission_required("exports.run")
+def export_stop(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Give up an export."""
+    exports.stop_export(actor=request.actor, job=queries.export_for(request.actor, pk))
+    messages.success(request, _("The export stops."))
+    return see_other(request, org_url(request.organization, "imports:exports"))
 
 
 @require_POST
@@ -139,7 +207,7 @@ def export_file(request: MemberRequest, pk: UUID) -> HttpResponseBase:
     """The written file, to those who may see what is in it."""
     job = queries.export_for(request.actor, pk)
     request.actor.require(export_kinds()[job.kind].permission)
-    if job.state != ExportJob.State.DONE or not exports.file_of(job).exists():
+    if job.state != ExportJob.State.DONE or not job.file or not exports.file_of(job).exists():
         raise Http404
     name = f"{job.kind}-{job.created_at:%Y-%m-%d}.{job.format}"
     return FileResponse(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.customers.traces import register_trace
+from apps.imports.holding import forget_person
 from cxm.queues import Queue, register_queue
 from cxm.web.navigation import NavItem, register_nav
 from cxm.web.palette import register_command
@@ -28,7 +30,8 @@ register_nav(
         order=90,
     )
 )
-UNCLAIMED = "state = 'queued' OR leased_until < now()"
+register_trace("imports", forget_person)
+UNCLAIMED = "state = 'queued' OR (state IN ('running', 'undoing') AND (leased_until IS NULL OR leased_until < now()))"
 register_queue(Queue("imports", "imports_importjob", due=UNCLAIMED, since="coalesce(leased_until, created_at)"))
 register_queue(Queue("exports", "imports_exportjob", due=UNCLAIMED, since="coalesce(leased_until, created_at)"))
 register_command(label=_("Import a file"), icon="file-import", url_name="imports:create", permission="imports.run")

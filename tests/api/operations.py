@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from itertools import count
 from typing import Any
@@ -17,6 +18,7 @@ from uuid import uuid4
 
 from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils.timezone import now
 from drf_spectacular.generators import EndpointEnumerator
 from rest_framework.test import APIClient
 
@@ -24,6 +26,7 @@ from apps.api.views import openapi_document
 from apps.audit.services import record
 from apps.imports.exports import file_of
 from apps.imports.models import ExportJob, ImportJob
+from apps.imports.staging import file_of as import_file_of
 from apps.organizations.models import Membership, Organization
 from cxm.actor import Actor
 from cxm.scope import current_tenant_id
@@ -121,6 +124,29 @@ def a_written_export() -> dict[str, Any]:
     return {"id": str(job.pk)}
 
 
+def a_waiting_export() -> dict[str, Any]:
+    job = make(ExportJob)
+    job.state = ExportJob.State.QUEUED
+    job.save()
+    return {"id": str(job.pk)}
+
+
+def a_checked_import() -> dict[str, Any]:
+    job = make(ImportJob)
+    job.dry_run, job.file = True, f"{job.pk}.csv"
+    job.save()
+    import_file_of(job).parent.mkdir(parents=True, exist_ok=True)
+    import_file_of(job).write_bytes(b"id\r\n1\r\n")
+    return {"id": str(job.pk)}
+
+
+def an_import_that_can_be_undone() -> dict[str, Any]:
+    job = make(ImportJob)
+    job.accepted, job.keep_until = 1, now() + timedelta(days=1)
+    job.save()
+    return {"id": str(job.pk)}
+
+
 def a_waiting_import() -> dict[str, Any]:
     job = make(ImportJob)
     job.state = ImportJob.State.QUEUED
@@ -135,7 +161,10 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "exports/{id}/file/": a_written_export,
     "ideas/": row("ideas.Idea", id="pk"),
     "imports/": row("imports.ImportJob", id="pk"),
+    "exports/{id}/stop/": a_waiting_export,
+    "imports/{id}/import/": a_checked_import,
     "imports/{id}/stop/": a_waiting_import,
+    "imports/{id}/undo/": an_import_that_can_be_undone,
     "journeys/": row("journeys.Journey", id="pk"),
     "members/": a_membership,
     "personas/": row("personas.Persona", id="pk"),
@@ -179,7 +208,10 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
         "mapping": json.dumps({"external_id": "id", "email": "mail"}),
         "dry_run": "true",
     },
+    "POST exports/{id}/stop/": dict,
+    "POST imports/{id}/import/": dict,
     "POST imports/{id}/stop/": dict,
+    "POST imports/{id}/undo/": dict,
     "POST journeys/": lambda: {
         "name": text("Map"),
         "persona": None,

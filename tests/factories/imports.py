@@ -1,6 +1,7 @@
 """Imports and exports."""
 
-from apps.imports.models import ExportJob, ImportJob, RefusedRow
+from apps.imports.models import ExportJob, ImportChange, ImportJob, RefusedRow
+from cxm.ids import uuid7
 from tests.factories.registry import factory
 
 
@@ -12,6 +13,11 @@ def an_import() -> ImportJob:
 @factory(RefusedRow)
 def a_refused_row() -> RefusedRow:
     return RefusedRow.objects.create(job=an_import(), line=2, reason="There is no score.", cells=["x"])
+
+
+@factory(ImportChange)
+def an_import_change() -> ImportChange:
+    return ImportChange.objects.create(job=an_import(), kind="customer", subject=uuid7())
 
 
 @factory(ExportJob)

@@ -10,9 +10,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError
 
 from apps.customers.models import Customer
-from apps.imports import services
+from apps.imports import carrying, services
 from apps.imports.models import ImportJob, RefusedRow
 from apps.imports.queries import refused_lines
+from apps.imports.staging import file_of
 from apps.organizations.models import Organization
 from apps.surveys.models import Response, Survey
 from apps.touchpoints.models import Touchpoint
@@ -33,7 +34,7 @@ def imported(survey: Survey | None, upload: SimpleUploadedFile, mapping: object,
     kind = "responses" if survey else "customers"
     given = {"actor": ADMIN, "kind": kind, "upload": upload, "mapping": mapping, "dry_run": False, **options}
     job = services.submit_import(survey=survey, **given)  # type: ignore[arg-type]
-    services.run_import(job.pk)
+    carrying.run_import(job.pk)
     job.refresh_from_db()
     return job
 
@@ -123,7 +124,7 @@ def test_a_run_that_breaks_off_goes_on_where_it_was_and_counts_nothing_twice(
         actor=ADMIN, kind="responses", upload=file("score,text\n" + rows), survey=survey, dry_run=False,
         mapping={"score": "score", "comment": "text"},
     )  # fmt: skip
-    services.run_import(job.pk, seconds=0)  # one chunk, then others get their turn
+    carrying.run_import(job.pk, seconds=0)  # one chunk, then others get their turn
     job.refresh_from_db()
     assert (job.state, job.position, job.percent, job.leased_until) == ("running", 500, 41, None)
 
@@ -133,13 +134,13 @@ def test_a_run_that_breaks_off_goes_on_where_it_was_and_counts_nothing_twice(
     with monkeypatch.context() as patch:
         patch.setattr(RefusedRow.objects, "bulk_create", dies)
         with pytest.raises(DatabaseError):
-            services.run_import(job.pk)
+            carrying.run_import(job.pk)
     job.refresh_from_db()
     assert (job.state, job.position, Response.objects.count()) == ("running", 500, 500)
-    services.run_import(job.pk)  # the dead worker's lease still holds
+    carrying.run_import(job.pk)  # the dead worker's lease still holds
     assert Response.objects.count() == 500
     ImportJob.objects.update(leased_until=None)
-    services.run_import(job.pk)
+    carrying.run_import(job.pk)
     job.refresh_from_db()
     assert (job.state, job.accepted, Response.objects.count()) == ("done", 1200, 1200)
 
@@ -150,9 +151,9 @@ def test_a_stopped_import_keeps_what_is_in(survey: Survey) -> None:
         actor=ADMIN, kind="responses", upload=file("score\n" + rows), survey=survey, dry_run=False,
         mapping={"score": "score"},
     )  # fmt: skip
-    services.run_import(job.pk, seconds=0)
+    carrying.run_import(job.pk, seconds=0)
     services.stop_import(actor=ADMIN, job=job)
-    services.run_import(job.pk)
+    carrying.run_import(job.pk)
     job.refresh_from_db()
     assert (job.state, job.accepted) == ("stopped", 500)
     with pytest.raises(Conflict):
@@ -185,8 +186,8 @@ def test_a_file_that_vanished_fails_the_job_with_its_reason(survey: Survey) -> N
         dry_run=False,
         mapping={"score": "score"},
     )
-    services.file_of(job).unlink()
-    services.run_import(job.pk)
+    file_of(job).unlink()
+    carrying.run_import(job.pk)
     job.refresh_from_db()
     assert job.state == "failed" and "Upload it again" in job.error
 
@@ -209,4 +210,4 @@ def test_another_organisation_sees_neither_job_nor_answers(survey: Survey) -> No
     assert Response.objects.count() == 1
     with tenant(an_organization("Other")):
         assert not ImportJob.objects.filter(pk=job.pk).exists() and not Response.objects.exists()
-        services.run_import(job.pk)  # nothing happens: there is no such job here
+        carrying.run_import(job.pk)  # nothing happens: there is no such job here

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.customers.models import Customer
+from apps.imports.carrying import run_import
 from apps.imports.exports import run_export
 from apps.imports.models import ExportJob, ImportJob
-from apps.imports.services import run_import
 from apps.organizations.models import Organization
 from apps.surveys.models import Response, Survey
 from apps.surveys.services import record_responses
@@ -120,7 +120,7 @@ def test_a_program_imports_and_watches(acme: Organization, survey: Survey) -> No
     ("change", "field"),
     [
         ({"file": None}, "file"),
-        ({"kind": "interactions"}, "kind"),
+        ({"kind": "spells"}, "kind"),
         ({"mapping": "{"}, "mapping"),
         ({"mapping": "[" * 100_000}, "mapping"),
         ({"mapping": '{"score": "Nope"}'}, "mapping.score"),

@@ -12,7 +12,8 @@ import xlsxwriter
 
 from apps.imports.dates import ISO, fitting_formats, parse_date
 from apps.imports.files import UnreadableFile, open_table
-from apps.imports.mapping import RowNumbers, check_mapping, suggest_mapping
+from apps.imports.mapping import RowNumbers, check_mapping
+from apps.imports.suggestions import suggest_mapping
 from cxm.errors import DomainErrors
 
 UTC = ZoneInfo("UTC")

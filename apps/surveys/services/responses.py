@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from apps.surveys.store import (
 )
 from cxm.actor import Actor
 from cxm.errors import Conflict, DomainError, FieldError
+from cxm.ids import first_id
 
 MOST_AT_ONCE: Final = 1_000
 """Answers in one list."""
@@ -297,6 +298,31 @@ def delete_response(*, actor: Actor, response: Response) -> None:
     record(actor=actor, action="surveys.response_deleted", target=response)
     response.delete()
     emit(DELETED, payload)
+
+
+@transaction.atomic
+def delete_responses(
+    *, actor: Actor, survey_id: UUID, import_id: UUID, since: datetime, until: datetime, limit: int = 1_000
+) -> int:
+    """Remove at most ``limit`` answers that an import brought, with their revisions; how many there were.
+
+    The import ran between ``since`` and ``until``, to within a minute: ids hold the time at which they were made, so
+    that its answers are found without an index of their own. Emits ``surveys.response_deleted`` once for all.
+    """
+    actor.require("feedback.create")
+    minute = timedelta(minutes=1)
+    rows = list(
+        Response.objects.filter(pk__gte=first_id(since - minute), pk__lt=first_id(until + minute))
+        .filter(survey_id=survey_id, import_id=import_id)
+        .order_by("pk")[:limit]
+    )
+    if rows:
+        payload = event_payload(survey_id, rows)
+        ids = [row.pk for row in rows]
+        ResponseRevision.objects.filter(response__in=ids).delete()
+        Response.objects.filter(pk__in=ids).delete()
+        emit(DELETED, payload)
+    return len(rows)
 
 
 def _require(actor: Actor) -> None:
