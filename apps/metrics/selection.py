@@ -25,8 +25,8 @@ class Selection:
     """Filters, resolved: keys have become ids, a unit its whole branch, dates the days of the organisation's calendar.
 
     None means no filter; an empty set means nothing at all. Each of `populations` is a set of segments: the customer
-    who answered belongs to one of them now. An answer without a customer belongs to none. `first` and `last` are whole days, both included; `since`
-    and `until` are instants, `until` excluded. Only one of the two pairs is used.
+    who answered belongs to one of them now; an answer without a customer belongs to none. `first` and `last` are whole
+    days, both included; `since` and `until` are instants, `until` excluded. Only one of the two pairs is used.
     """
 
     surveys: frozenset[UUID] | None = None

@@ -15,8 +15,9 @@ from apps.personas import people
 from apps.personas.claims import leaf_of
 from apps.personas.drift import MISSING, OTHER, Finding
 from apps.personas.models import Persona, PersonaBaseline, PersonaCheck
-from apps.segments.describe import FIELD_LABELS, Names, describe_leaf
+from apps.segments.describe import FIELD_LABELS, Names, describe_leaf, names_for
 from apps.segments.models import Segment
+from apps.segments.rule import Group
 from apps.segments.scores import Score, scores_of
 from cxm.actor import Actor
 
@@ -77,8 +78,9 @@ def people_of(actor: Actor, organization: Any, persona: Persona) -> People:
     if check is not None:
         rows = PersonaBaseline.objects.filter(persona=persona).defer("makeup").select_related("taken_by")
         baselines = list(rows.order_by("-taken_at", "-id")[:20])
+    names = names_for(Group("all", tuple(leaf_of(claim) for claim in persona.claims)))
     if segment is None:
-        unmeasured = [_measured_claim({**claim, "n": None, "state": "open"}) for claim in persona.claims]
+        unmeasured = [_measured_claim({**claim, "n": None, "state": "open"}, names) for claim in persona.claims]
         return People(claims=unmeasured, baselines=baselines)
     measured = {_key(claim): claim for claim in (check.claims if check else ())}
     claims = [measured.get(_key(claim)) or {**claim, "n": None, "state": "open"} for claim in persona.claims]
@@ -89,7 +91,7 @@ def people_of(actor: Actor, organization: Any, persona: Persona) -> People:
         customers=people.all_customers() if segment.size is not None else None,
         scores=scores_of(actor=actor, organization=organization, segment_id=segment.pk),
         check=check,
-        claims=[_measured_claim(claim) for claim in claims],
+        claims=[_measured_claim(claim, names) for claim in claims],
         findings=[Moved(finding, sentence_of(finding)) for finding in raw],
         baselines=baselines,
     )
@@ -135,10 +137,10 @@ def _what(finding: Finding) -> str:
     return _("with %(name)s from %(low)s to below %(high)s") % bounds
 
 
-def _measured_claim(claim: Mapping[str, Any]) -> MeasuredClaim:
+def _measured_claim(claim: Mapping[str, Any], names: Names) -> MeasuredClaim:
     known = claim.get("share") is not None
     return MeasuredClaim(
-        words=describe_leaf(leaf_of(stated(claim)), Names()),
+        words=describe_leaf(leaf_of(stated(claim)), names),
         at_least=percent(claim["at_least"]),
         share=percent(claim["share"]) if known else "",
         interval=_("%(low)s to %(high)s") % {"low": percent(claim["low"]), "high": percent(claim["high"])}

@@ -13,10 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from apps.personas import queries, services
+from apps.personas import binding, queries, services
 from apps.personas.content import SECTIONS
-from apps.personas.forms import PersonaForm, PublishForm
+from apps.personas.forms import BindForm, PersonaForm, PublishForm, claim_rows, claims_of
 from apps.personas.models import Persona
+from apps.personas.sheet import alarms_of, people_of
+from cxm.errors import DomainErrors, FieldError
 from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
@@ -43,7 +45,13 @@ def persona_list(request: MemberRequest) -> HttpResponse:
     may_edit = request.actor.can("personas.edit")
     published = queries.published_contents([] if may_edit else list(page.object_list))
     cards = [(row, published.get(row.pk) or services.content_of(row)) for row in page.object_list]
-    context = {"page": page, "cards": cards, "archived": archived, "may_edit": may_edit}
+    context = {
+        "page": page,
+        "cards": cards,
+        "archived": archived,
+        "may_edit": may_edit,
+        "alarms": alarms_of(list(page.object_list)),
+    }
     return render_page(request, "personas/list.html", context, partial="list")
 
 
@@ -63,6 +71,7 @@ def persona_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
         "side": filled(content, SIDE_SECTIONS),
         "kind": dict(Persona.Kind.choices).get(content["kind"], content["kind"]),
         "evidence_level": dict(Persona.Evidence.choices).get(content["evidence_level"], ""),
+        "people": None if number else people_of(request.actor, request.organization, persona),
         "overdue": persona.review_date is not None and persona.review_date < timezone.localdate(),
     }
     return render_page(request, "personas/detail.html", context)
@@ -176,6 +185,37 @@ def persona_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
     services.delete_persona(actor=request.actor, persona=persona)
     messages.success(request, _("The persona is gone from the list."))
     return see_other(request, org_url(request.organization, "personas:list"))
+
+
+@permission_required("personas.edit")
+def persona_segment(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Which segment holds the people of a persona, and what it claims of them."""
+    persona = queries.persona_for(request.actor, pk)
+    form = BindForm(request.POST or None, initial={"segment": persona.segment_id})
+    typed = request.POST if request.method == "POST" else None
+    wrong: list[FieldError] = []
+    if typed is not None and typed.get("do") != "more" and form.is_valid():
+        values = {"segment": form.cleaned_data["segment"] or None, "claims": claims_of(typed)}
+        try:
+            services.update_persona(actor=request.actor, persona=persona, **values)
+        except DomainErrors as error:
+            wrong = error.errors
+        else:
+            messages.success(request, _("Saved."))
+            return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
+    rows = claim_rows(persona.claims, typed, wrong)
+    context = {"form": form, "persona": persona, "rows": rows}
+    return render_page(request, "personas/segment.html", context, status=422 if wrong else None)
+
+
+@permission_required("personas.edit")
+@require_POST
+def persona_baseline(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Take the people as they are now as the new baseline."""
+    persona = queries.persona_for(request.actor, pk)
+    binding.take_baseline(actor=request.actor, persona=persona)
+    messages.success(request, _("From now on they are compared with today."))
+    return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
 
 
 def save_portrait(request: MemberRequest, persona: Persona, form: PersonaForm) -> None:

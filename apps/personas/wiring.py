@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
+from uuid import UUID
 
+from django.utils.translation import gettext as translate
 from django.utils.translation import gettext_lazy as _
 
+from apps.personas.models import Persona
 from apps.personas.queries import visible
+from apps.segments.registry import register_segment_use
 from cxm.actor import Actor
+from cxm.queues import Queue, register_queue
 from cxm.web.navigation import NavItem, register_nav
 from cxm.web.palette import PaletteItem, register_command, register_searcher
 from cxm.web.urls import org_url
@@ -22,6 +28,16 @@ def search_personas(actor: Actor, organization: Any, text: str, limit: int) -> l
     ]
 
 
+def personas_bound_to(segment_ids: Collection[UUID]) -> Mapping[UUID, list[str]]:
+    """The personas whose people these segments hold, archived ones too. One query."""
+    found: dict[UUID, list[str]] = {}
+    bound = Persona.objects.filter(segment__in=segment_ids).order_by("name")
+    for pk, name in bound.values_list("segment_id", "name"):
+        found.setdefault(pk, []).append(translate("Persona “%(name)s”") % {"name": name})
+    return found
+
+
+register_segment_use("personas", personas_bound_to)
 register_nav(
     NavItem(
         group="understand",
@@ -35,3 +51,4 @@ register_nav(
 )
 register_command(label=_("New persona"), icon="plus", url_name="personas:create", permission="personas.edit")
 register_searcher("personas", permission="personas.view", search=search_personas, label=_("Personas"))
+register_queue(Queue("personas", "personas_personacheck", due="state = 'watched' AND due_at <= now()", since="due_at"))

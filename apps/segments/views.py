@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from apps.customers.models import Customer
-from apps.customers.queries import matching
+from apps.customers.search import matching
 from apps.segments import builder, queries, services
 from apps.segments.builder_rows import rows_of
 from apps.segments.describe import describe_rule
