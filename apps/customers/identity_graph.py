@@ -338,17 +338,37 @@ class Graph:
                 record.external_id, record.alias, record.said = made.external_id, made.alias, made.said
                 record.is_changed = True
                 self.users[holder[1]] = record
-                self._rename_holder((RECORD, str(record.id)), record.node)
+                self.rename_holder((RECORD, str(record.id)), record.node)
             elif holder[0] in (EMAIL, PHONE) and holder != node and self.idents[holder].home is None:
                 self.idents[holder].home, self.idents[holder].is_changed = record.id, True
             else:
                 continue
             ident.home, ident.is_changed = None, True
 
-    def _rename_holder(self, old: Node, new: Node) -> None:
-        for ident in self.idents.values():
-            if ident.claim is not None and ident.claim.holder == old:
+    def rename_holder(self, old: Node, new: Node, at: datetime | None = None) -> None:
+        """Let a record keep what it holds when its external id changes (``at``: by hand, then).
+
+        An identifier that was its home is claimed by the new user id; when the user id is taken away, the best address
+        or number becomes the home.
+        """
+        held = [ident for ident in self.idents.values() if ident.claim is not None and ident.claim.holder == old]
+        for ident in held:
+            if ident.claim is not None:
                 ident.claim, ident.is_changed = Claim.by(new, ident.claim.at), True
+        for record in self.records.values():
+            if record.alias is not None and record.alias.holder == old:
+                record.alias = Claim.by(new, record.alias.at) if new[0] == USER else None
+                record.is_changed = True
+        if at is None:
+            return
+        if new[0] == USER:
+            for ident in self.idents.values():
+                if ident.home is not None and self.records[ident.home].node == new:
+                    ident.home, ident.is_changed = None, True
+                    ident.claim = ident.claim or Claim.by(new, at)
+        elif candidates := sorted(ident.node for ident in held if ident.node[0] in (EMAIL, PHONE)):
+            home = self.idents[candidates[0]]
+            home.home, home.claim = UUID(new[1]), None
 
     def _find_people(self) -> None:
         nodes: list[Node] = [record.node for record in self.records.values()]
