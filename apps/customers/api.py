@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from apps.customers import queries, services
 from apps.customers.filters import CustomerFilter
+from apps.customers.look_ups import record_customer_read
 from apps.customers.models import ConsentRecord, Customer
 from apps.customers.rules import MAX_ATTRIBUTES, clean_external_id
 from apps.customers.timeline import timeline_of
@@ -142,12 +143,20 @@ class CustomerViewSet(TenantViewSet):
     def delete_object(self, row: Customer) -> None:
         services.delete_customer(actor=self.request.actor, customer=row)
 
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One customer. Reading one is written to the audit log."""
+        row = self.get_object()
+        record_customer_read(actor=self.request.actor, customer=row)
+        return Response(self.representation(row))
+
     @action(
         detail=False, url_path=r"by-external-id/(?P<external_id>.+)", url_name="by-external-id", filterset_class=None
     )
     def read_by_external_id(self, request: Request, external_id: str) -> Response:
         """One customer, found by the organisation's own id."""
-        return Response(self.representation(self.find_by_external_id(external_id)))
+        row = self.find_by_external_id(external_id)
+        record_customer_read(actor=self.request.actor, customer=row)
+        return Response(self.representation(row))
 
     @extend_schema(responses={200: CustomerSerializer, 201: CustomerSerializer})
     @read_by_external_id.mapping.put

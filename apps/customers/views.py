@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from apps.customers import queries, services
 from apps.customers.filters import CustomerFilter
 from apps.customers.forms import ConsentForm, CustomerForm
+from apps.customers.look_ups import record_customers_searched
 from apps.customers.models import Customer
 from apps.customers.profile_page import cards_of, figures_of, menu_of
 from apps.customers.timeline_page import TimelinePage, timeline_page
@@ -39,6 +40,8 @@ def customer_list(request: MemberRequest) -> HttpResponse:
     rows = found.qs if not found.is_bound or found.form.is_valid() else found.queryset.none()
     column, descending = ordering(request.GET.get("sort", ""))
     most = COUNTED_FOUND if request.GET.get("q") else COUNTED
+    if request.GET.get("q"):
+        record_customers_searched(actor=request.actor)
     count = queries.count_up_to(rows, most)
     context = {
         "filter": found,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.dateparse import parse_date
@@ -11,8 +11,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from apps.surveys.definition import Definition, Question
+from apps.surveys.holding import readable
 from apps.surveys.live import published_definition
 from apps.surveys.models import Response
+from cxm.actor import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +28,22 @@ class AnsweredQuestion:
     scale: int = 0
 
 
-def answered_questions(response: Response) -> list[AnsweredQuestion]:
+def answered_questions(response: Response, *, actor: Actor) -> list[AnsweredQuestion]:
     """Every question that was answered, in order, worded as in the version and language answered.
 
     One query, and none when the version is already known to this process. An answer whose question the version does
-    not have (it was imported) stands at the end under its own name.
+    not have (it was imported) stands at the end under its own name. Words are shown as this actor may read them.
     """
     definition = published_definition(response.survey_id, response.version)
     given: Mapping[str, Any] = response.answers
-    found = [
+    questions = [
         _answered(definition, question, given[question.id], response.language)
         for question in definition.questions.values()
         if question.id in given
     ]
     unknown = [name for name in given if name not in definition.questions]
-    return found + [AnsweredQuestion(name, str(given[name])) for name in unknown]
+    found = questions + [AnsweredQuestion(name, str(given[name])) for name in unknown]
+    return [replace(answer, text=readable(response, actor, answer.text)) for answer in found]
 
 
 def _answered(definition: Definition, question: Question, value: Any, language: str) -> AnsweredQuestion:

@@ -10,8 +10,10 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext
 
 from apps.organizations.models import Organization
+from apps.surveys.holding import readable_comment
 from apps.surveys.models import Response
 from apps.touchpoints.models import Channel
+from cxm.actor import Actor
 from cxm.web.templatetags.cx import cx_score, cx_time
 from cxm.web.urls import org_url
 
@@ -36,8 +38,8 @@ class Line:
     label: str
 
 
-def lines(organization: Organization, responses: Iterable[Response]) -> list[Line]:
-    """The lines of these answers, which carry their survey and touchpoint."""
+def lines(organization: Organization, responses: Iterable[Response], *, actor: Actor) -> list[Line]:
+    """The lines of these answers, which carry their survey, touchpoint and customer, as this actor may read them."""
     channels = {value: str(label) for value, label in Channel.choices}
     open_answer = gettext("Open the answer %(score)s to %(name)s")
     found = []
@@ -51,7 +53,7 @@ def lines(organization: Organization, responses: Iterable[Response]) -> list[Lin
                 score=score,
                 tone=square["tone"],
                 words=square["words"],
-                comment=Truncator(response.comment).chars(LONGEST_COMMENT),
+                comment=Truncator(readable_comment(response, actor)).chars(LONGEST_COMMENT),
                 about=response.touchpoint.name if response.touchpoint else survey.name,
                 circumstances=" · ".join(part for part in circumstances if part),
                 when=SafeString() if anonymous else cx_time(response.occurred_at),

@@ -534,7 +534,7 @@ def _comments(
         selection.responses()
         .filter(selection.window() & selection.dimensions(), survey__in=asked)
         .exclude(comment="")
-        .select_related("touchpoint", "survey")
+        .select_related("touchpoint", "survey", "customer")
         .defer("answers", "attributes", "flags", "survey__definition", "survey__languages")
         .order_by("-occurred_at", "-id")
     )

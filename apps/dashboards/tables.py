@@ -11,7 +11,9 @@ from apps.metrics.counting import Interval
 from apps.metrics.queries import METRICS, score
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import Metric
+from apps.surveys.holding import readable, readable_comment
 from apps.surveys.models import Response
+from cxm.actor import Actor
 from cxm.errors import DomainError
 
 MOST_ROWS = 50_000
@@ -80,8 +82,9 @@ def _row(metric: str, part: str, of: str, found: Metric) -> Row:
     ]
 
 
-def feedback_rows(rows: QuerySet[Response], *, with_customers: bool) -> Iterator[Row]:
-    """Answers with what they are about, newest first; customers only for those who may see them."""
+def feedback_rows(rows: QuerySet[Response], *, actor: Actor) -> Iterator[Row]:
+    """Answers with what they are about, newest first: customers, and names in words, as this actor may see them."""
+    with_customers = actor.can("customers.view")
     yield list(FEEDBACK_COLUMNS if with_customers else FEEDBACK_COLUMNS[: -len(CUSTOMER_COLUMNS)])
     for response in rows.iterator(chunk_size=CHUNK):
         row: Row = [
@@ -95,8 +98,8 @@ def feedback_rows(rows: QuerySet[Response], *, with_customers: bool) -> Iterator
             response.metric,
             response.score,
             response.scale,
-            response.comment,
-            response.source_id or "",
+            readable_comment(response, actor),
+            readable(response, actor, response.source_id or ""),
         ]
         if with_customers:
             customer = response.customer

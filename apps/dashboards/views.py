@@ -81,7 +81,7 @@ def home(request: MemberRequest) -> HttpResponse:
         "page_title": gettext("Dashboard"),
         "form": form,
         "overview": found,
-        "lines": lines(organization, found.comments.rows),
+        "lines": lines(organization, found.comments.rows, actor=actor),
         "note": _note(found.n, organization.timezone),
         "intervals": [("day", gettext("Day")), ("week", gettext("Week")), ("month", gettext("Month"))],
         "metrics": [("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES")],
@@ -121,7 +121,7 @@ def feedback_list(request: MemberRequest) -> HttpResponse:
         "page_title": gettext("Feedback"),
         "form": form,
         "page": page,
-        "lines": lines(organization, page.rows),
+        "lines": lines(organization, page.rows, actor=actor),
         "hidden_surveys": found.hidden_surveys,
         "note": organization.timezone,
         "filtered": any(request.GET.get(name) for name in form.fields),
@@ -139,7 +139,7 @@ def feedback_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     context = {
         "page_title": found.customer or gettext("Answer"),
         "response": found,
-        "questions": answered_questions(found),
+        "questions": answered_questions(found, actor=actor),
         "may_see_customer": actor.can("customers.view", found.customer.unit_id if found.customer else None),
     }
     return render_page(request, "feedback/detail.html", context)
@@ -152,8 +152,7 @@ def export_feedback(request: MemberRequest) -> StreamingHttpResponse:
     actor, organization = _who(request)
     actor.require("feedback.view")
     found = feedback(read_feedback_filter(request.GET, actor=actor, organization=organization))
-    with_customers = actor.can("customers.view")
-    return _csv(feedback_rows(found.rows[:MOST_ROWS], with_customers=with_customers), "feedback")
+    return _csv(feedback_rows(found.rows[:MOST_ROWS], actor=actor), "feedback")
 
 
 def _who(request: MemberRequest) -> tuple[Actor, Organization]:

@@ -15,6 +15,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext
 
+from apps.customers.masking import mask_text, may_read_unmasked
 from apps.customers.models import Customer
 from apps.metrics.counting import SurveyFacts, surveys_for
 from apps.metrics.filters import UNSTORABLE, Errors, read_selection, values_of
@@ -83,6 +84,9 @@ def read_feedback_filter(params: QueryDict, *, actor: Actor, organization: Organ
     scores = _numbers(params, "score", problems)
     scale = _numbers(params, "scale", problems)
     text = UNSTORABLE.sub("", params.get("q", "")).strip()[:LONGEST_TEXT]
+    if text and mask_text(text) != text and not may_read_unmasked(actor):
+        message = gettext("Your role does not show addresses and numbers in comments, so they cannot be searched.")
+        problems.add("q", message, "masked")
     language = params.get("language", "").strip()
     found = FeedbackFilter(
         selection=replace(selection, which=kind or "any"),  # type: ignore[arg-type]

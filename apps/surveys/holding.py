@@ -36,6 +36,18 @@ def represent_answer(row: Response) -> dict[str, Any]:
     }
 
 
+def readable(response: Response, actor: Actor, text: str) -> str:
+    """Something that was said in this answer, as the actor may read it. Reads the customer only to mask."""
+    if not text or may_read_unmasked(actor, response.unit_id):
+        return text
+    return mask_text(text, (response.customer.name,) if response.customer else ())
+
+
+def readable_comment(response: Response, actor: Actor) -> str:
+    """The comment of an answer, as the actor may read it."""
+    return readable(response, actor, response.comment)
+
+
 def mask_answer(represented: dict[str, Any], response: Response, actor: Actor) -> dict[str, Any]:
     """An answer of the API as this actor may read it: words, attributes and ids of other systems without names."""
     if may_read_unmasked(actor, response.unit_id):

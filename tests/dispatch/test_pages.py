@@ -231,7 +231,9 @@ class TestSuppressionList:
         first = suppress(actor=Actor.system("test"), customer=customer, reason="unsubscribed")
         assert an_invitation(customer=customer).reason == "suppressed"
         path = page(organization, f"privacy/suppressions/{first.pk}/lift/")
-        admin.post(path, {"reason": "asked us again"})
+        assert admin.post(path, {"reason": "asked us again"}).status_code == 422
+        assert an_invitation(customer=customer).reason == "suppressed"
+        assert admin.post(path, {"reason": "asked us again", "asked_by_person": "on"}).status_code == 302
         assert an_invitation(customer=customer).state == "queued"
         second = suppress(actor=Actor.system("test"), customer=customer, reason="unsubscribed")
         assert second.pk != first.pk
