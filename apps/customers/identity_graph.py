@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
 from django.utils.timezone import now
 
-from apps.customers.holders import HOLDERS
+from apps.customers.holders import HOLDERS, Holder, TableHolder
 from apps.customers.identity_profiles import Changed, implied, keep_accounts, lock_people, refold
 from apps.customers.identity_rules import (
     ANONYMOUS,
@@ -30,11 +30,12 @@ from apps.customers.identity_rules import (
     within_limits,
 )
 from apps.customers.identity_statements import Said, columns_of, fold, lay_over, to_json
-from apps.customers.models import Customer, CustomerIdentifier, CustomerMerge
+from apps.customers.models import ConsentRecord, Customer, CustomerIdentifier, CustomerMerge
 from apps.outbox.services import emit
 from cxm.ids import uuid7
 from cxm.scope import current_tenant_id
 
+CONSENTS: Final = TableHolder("consents", ConsentRecord, label="", represent=lambda row: {"id": str(row.pk)})
 Follower = Callable[[list[UUID], UUID | None, UUID | None], None]
 _followers: list[Follower] = []
 
@@ -495,7 +496,7 @@ class Graph:
         below = [merge]
         for each in below:
             below += [other for other in self.merges.values() if other.kept == each.merged and other not in below]
-        for name, holder in HOLDERS.items():
+        for name, holder in movables().items():
             ids = [pk for each in below for pk in each.journal.get("holders", {}).get(name, [])]
             if ids:
                 holder.move_back(ids, record.id, record.person)
@@ -505,7 +506,7 @@ class Graph:
         record = self.records[merge.merged]
         person = self.person[record.node]
         if not record.is_new and person is not None:
-            for name, holder in HOLDERS.items():
+            for name, holder in movables().items():
                 ids = holder.move(record.id, person)
                 if ids:
                     merge.journal["holders"][name] = ids
@@ -595,6 +596,11 @@ class Graph:
         with connection.cursor() as cursor:
             cursor.execute(sql, [str(current_tenant_id()), *more, json.dumps(rows)])
             return cursor.rowcount
+
+
+def movables() -> dict[str, Holder]:
+    """Who gives what they hold to another record: this app with the consents, and all above."""
+    return {"consents": CONSENTS, **HOLDERS}
 
 
 def _told_of(merge: Merge) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from django.db import connection
 from django.utils.timezone import now
 
 from apps.customers.identity_rules import EMAIL, PHONE, RECORD, USER
-from apps.customers.models import Account, Customer, CustomerIdentifier, CustomerMerge
 from apps.customers.identity_statements import (
     COLUMNS,
     Said,
@@ -26,6 +25,7 @@ from apps.customers.identity_statements import (
     said_of_columns,
     to_json,
 )
+from apps.customers.models import Account, Customer, CustomerIdentifier, CustomerMerge
 from apps.organizations.models import Unit
 from cxm.ids import uuid7
 from cxm.scope import current_tenant_id

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -73,24 +73,25 @@ def trim(said: Said) -> bool:
     return bool(surplus)
 
 
-def fold(own: Iterable[Said], joined: Iterable[tuple[Said, int]] = ()) -> Said:
+def fold(own: Iterable[Said], joined: Sequence[tuple[Said, int]] = ()) -> Said:
     """One profile of everything said.
 
     Args:
         own: what was said of the person under any of their identifiers; the newest wins field by field.
         joined: what was said of records that a colleague merged into this person, with the rank of the merge. Their
-            attributes count by time like the others; of their other fields only those fill in that are empty here and
-            were not emptied after the merge.
+            attributes count by time like the others, and so does all that was said after the merge; of their other
+            fields only those fill in that are empty here and were not emptied after the merge.
     """
     profile: Said = {}
     for said in own:
         lay_over(profile, said)
     fillings: Said = {}
     for said, merged_at in joined:
-        attributes = {field: each for field, each in said.items() if field.startswith(ATTRIBUTE)}
-        lay_over(profile, attributes)
+        equals = {field: each for field, each in said.items() if field.startswith(ATTRIBUTE) or each[1] > merged_at}
+        lay_over(profile, equals)
+    for said, merged_at in joined:
         for field, each in said.items():
-            if field not in attributes and each[0] is not None and each[1] != UNSAID:
+            if not field.startswith(ATTRIBUTE) and each[1] <= merged_at and each[0] is not None and each[1] != UNSAID:
                 kept = profile.get(field)
                 if kept is None or kept[1] == UNSAID or (kept[0] is None and kept[1] < merged_at):
                     lay_over(fillings, {field: each})
@@ -99,7 +100,7 @@ def fold(own: Iterable[Said], joined: Iterable[tuple[Said, int]] = ()) -> Said:
 
 
 def said_of_columns(row: Mapping[str, Any]) -> Said:
-    """The statements behind a record's columns: COLUMNS (``unit`` as the id's text), attributes, said_at, updated_at."""
+    """The statements behind the columns of a row: COLUMNS (``unit`` an id's text), attributes, said_at, updated_at."""
     times: dict[str, int] = row["said_at"]
     default = times.get(DEFAULT)
     if default is None:
