@@ -76,7 +76,7 @@ def take_baseline(*, actor: Actor, persona: Persona) -> PersonaBaseline:
     Raises Conflict when it is bound to no segment, or to one whose members are not known yet.
     """
     actor.require("personas.edit")
-    persona = Persona.objects.select_for_update().select_related("segment").get(pk=persona.pk)
+    persona = Persona.objects.select_for_update(of=("self",)).select_related("segment").get(pk=persona.pk)
     check = PersonaCheck.objects.filter(persona=persona).first()
     if persona.segment is None or check is None:
         raise Conflict(_("This persona is bound to no segment."), code="not_bound")

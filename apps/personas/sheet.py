@@ -164,7 +164,8 @@ def _key(claim: Mapping[str, Any]) -> str:
 def percent(share: float) -> str:
     """A share as whole percent; one decimal below ten percent."""
     value = 100 * share
-    return _("%(number)s %%") % {"number": number_format(value, 1 if 0 < value < 10 else 0)}
+    decimals = 1 if 0 < value < 10 else 0
+    return _("%(number)s %%") % {"number": number_format(round(value, decimals), decimals)}
 
 
 def _number(value: float | None) -> str:

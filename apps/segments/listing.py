@@ -74,4 +74,5 @@ def share_words(size: int | None, people: int) -> str:
     if size is None or not people:
         return ""
     share = 100 * size / people
-    return _("%(number)s %%") % {"number": number_format(share, 1 if 0 < share < 10 else 0)}
+    decimals = 1 if 0 < share < 10 else 0
+    return _("%(number)s %%") % {"number": number_format(round(share, decimals), decimals)}

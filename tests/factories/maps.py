@@ -8,7 +8,9 @@ from typing import Any
 from apps.journeys import services as journey_services
 from apps.journeys.models import Card, Journey, JourneyVersion, MapEdit, Stage, Step, StepTouchpoint
 from apps.personas import services as persona_services
-from apps.personas.models import Persona, PersonaVersion
+from apps.personas.binding import bind_persona
+from apps.personas.models import Persona, PersonaBaseline, PersonaCheck, PersonaVersion
+from apps.segments.services import create_segment
 from apps.touchpoints import services as touchpoint_services
 from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
@@ -36,6 +38,16 @@ def a_persona(name: str = "", **values: Any) -> Persona:
 @factory(PersonaVersion)
 def a_persona_version() -> PersonaVersion:
     return persona_services.publish_persona(actor=SYSTEM, persona=a_persona(), purpose="First picture")
+
+
+@factory(PersonaBaseline, PersonaCheck)
+def the_rows_of_a_bound_persona() -> dict[Any, Any]:
+    segment = create_segment(actor=SYSTEM, name=f"People {next(_numbers)}", rule={"all": []})
+    persona = bind_persona(actor=SYSTEM, persona=a_persona(), segment=segment)
+    return {
+        PersonaBaseline: PersonaBaseline.objects.get(persona=persona),
+        PersonaCheck: PersonaCheck.objects.get(persona=persona),
+    }
 
 
 @factory(Journey)
