@@ -16,10 +16,12 @@ from apps.customers.api import CustomerSerializer
 from apps.segments import queries, services
 from apps.segments.describe import Names, describe_rule, names_for
 from apps.segments.filters import SegmentFilter
-from apps.segments.models import Segment
+from apps.segments.models import Segment, SegmentMember
 from apps.segments.references import read_rule
 from apps.segments.rule import parse_rule
+from cxm.api.etags import etag_of, require_match
 from cxm.api.problems import BadBody
+from cxm.api.renderers import render_json
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantModelSerializer, TenantSerializer
 from cxm.api.viewsets import TenantViewSet, one_transaction, uuid_or_404
@@ -104,6 +106,16 @@ class AddedSerializer(TenantSerializer):
     unknown = serializers.ListField(child=serializers.CharField())
 
 
+class MemberSerializer(TenantModelSerializer):
+    """That a customer belongs to a segment."""
+
+    customer = serializers.UUIDField(source="customer_id")
+
+    class Meta:
+        model = SegmentMember
+        fields = ("customer", "since")
+
+
 class SegmentViewSet(TenantViewSet):
     """Groups of customers: by a rule that is always up to date, or by a list."""
 
@@ -121,7 +133,8 @@ class SegmentViewSet(TenantViewSet):
         "preview": "segments.view",
         "customers": "segments.view",
         "add_customers": "segments.edit",
-        "remove_customer": "segments.edit",
+        "member": "segments.view",
+        "remove_member": "segments.edit",
     }
 
     def get_queryset(self) -> QuerySet[Segment]:
@@ -188,22 +201,33 @@ class SegmentViewSet(TenantViewSet):
         unknown = [str(name) for name in (*ids, *external_ids) if name not in named]
         return Response({"added": added, "size": segment.size, "unknown": unknown}, status=status.HTTP_200_OK)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses=MemberSerializer)
     @action(
         detail=True,
-        methods=["delete"],
         url_path=r"customers/(?P<customer_id>[^/.]+)",
-        url_name="customer",
+        url_name="member",
+        serializer_class=MemberSerializer,
         filterset_class=None,
         ordering_fields={},
     )
+    def member(self, request: Request, id: str, customer_id: str) -> Response:
+        """That a customer belongs to the segment, and since when; 404 when not."""
+        return Response(self.representation(self.membership(customer_id)))
+
+    @extend_schema(responses={204: None})
+    @member.mapping.delete
     @one_transaction
-    def remove_customer(self, request: Request, id: str, customer_id: str) -> Response:
-        """Take a customer off a static segment. Whoever is not on it stays off it."""
-        services.remove_static_members(
-            actor=self.request.actor, segment=self.get_object(), customer_ids=[uuid_or_404(customer_id)]
-        )
+    def remove_member(self, request: Request, id: str, customer_id: str) -> Response:
+        """Take a customer off a static segment."""
+        row = self.membership(customer_id)
+        if request.headers.get("If-Match"):
+            require_match(request, etag_of(render_json(self.representation(row))))
+        services.remove_static_members(actor=self.request.actor, segment=row.segment, customer_ids=[row.customer_id])
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def membership(self, customer_id: str) -> SegmentMember:
+        """Who the address names, when he belongs and may be seen. Raises Http404."""
+        return queries.member_for(self.request.actor, self.get_object(), uuid_or_404(customer_id))
 
 
 def register(router: ApiRouter) -> None:

@@ -38,7 +38,7 @@ def follow_customers(payloads: list[Payload]) -> None:
     people = set(Customer.objects.filter(pk__in=others).values_list("pk", flat=True)) if others else set()
     follow(others, lambda _needs: True)
     follow(changed - others, lambda needs: needs.customer or needs.account)
-    if others - people or any("customer" not in payload or "fields" in payload for payload in unusual):
+    if others - people or any("merged" in payload or "fields" in payload for payload in unusual):
         recount()
 
 

@@ -82,6 +82,14 @@ def members(actor: Actor, segment: Segment) -> QuerySet[Customer]:
     return customers(actor).filter(membership_condition(segment.pk, customer="pk"), restricted_at=None)
 
 
+def member_for(actor: Actor, segment: Segment, customer_id: UUID) -> SegmentMember:
+    """That a customer belongs to a segment. Raises NotFound, also for a customer whom the actor may not see."""
+    row = SegmentMember.objects.filter(segment=segment, customer_id=customer_id).select_related("segment").first()
+    if row is None or not members(actor, segment).filter(pk=customer_id).exists():
+        raise NotFound
+    return row
+
+
 def segments_of(customer_ids: Collection[UUID]) -> dict[UUID, list[Segment]]:
     """The segments that each of these customers belongs to, by name. One query; customers of none are missing."""
     rows = SegmentMember.objects.filter(customer_id__in=list(customer_ids)).select_related("segment")

@@ -146,7 +146,7 @@ def set_static_members(
     came = 0
     for first in range(0, len(ids), membership.CHUNK):
         came += membership.add(row, ids[first : first + membership.CHUNK], import_id=import_id)
-    _changed(actor, row)
+    _changed(actor, row, row.size + came if mode == "add" and row.size is not None else None, import_id)
     return came
 
 
@@ -165,7 +165,7 @@ def remove_static_members(
         gone = SegmentMember.objects.filter(segment_id=row.pk, import_id=import_id).delete()[0]
     else:
         gone = membership.remove(row, _visible(actor, customer_ids or ()))
-    _changed(actor, row)
+    _changed(actor, row, None, import_id)
     return gone
 
 
@@ -201,9 +201,15 @@ def _visible(actor: Actor, customer_ids: Collection[UUID]) -> list[UUID]:
     return list(rows.values_list("pk", flat=True))
 
 
-def _changed(actor: Actor, row: Segment) -> None:
-    Segment.objects.filter(pk=row.pk).update(size=membership.count(row.pk), computed_at=now())
-    record(actor=actor, action="segments.members_changed", target=row)
+def _changed(actor: Actor, row: Segment, size: int | None, import_id: UUID | None) -> None:
+    """Write down the new size (counted where it is not known) and have what refers to the list follow.
+
+    An import writes its own entry in the audit log, not one for each portion.
+    """
+    size = membership.count(row.pk) if size is None else size
+    Segment.objects.filter(pk=row.pk).update(size=size, computed_at=now())
+    if import_id is None:
+        record(actor=actor, action="segments.members_changed", target=row)
     refresh.request_refresh(refresh.dependents_of(row.pk))
 
 

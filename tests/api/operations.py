@@ -27,6 +27,7 @@ from apps.audit.services import record
 from apps.imports.exports import file_of
 from apps.imports.models import ExportJob, ImportJob
 from apps.imports.staging import file_of as import_file_of
+from apps.interactions.touches import add_touch
 from apps.organizations.models import Membership, Organization
 from cxm.actor import Actor
 from cxm.scope import current_tenant_id
@@ -154,9 +155,24 @@ def a_waiting_import() -> dict[str, Any]:
     return {"id": str(job.pk)}
 
 
+def a_static_segment() -> dict[str, Any]:
+    """A list with somebody on it."""
+    member = make(apps.get_model("segments.SegmentMember"))
+    return {"id": member.segment_id, "customer_id": member.customer_id}
+
+
+def a_touch() -> dict[str, Any]:
+    """A call that a colleague wrote down, of a customer."""
+    customer = make(apps.get_model("customers.Customer"))
+    touch = add_touch(actor=Actor.system("test"), customer=customer, values={"kind": "call"})
+    return {"id": str(touch.pk), "customer_id": str(customer.pk)}
+
+
 ROWS: dict[str, Callable[[], dict[str, Any]]] = {
+    "activities/": row("interactions.Activity", id="pk"),
     "audit/": an_audit_entry,
     "customers/": row("customers.Customer", id="pk", external_id="external_id"),
+    "customers/{customer_id}/touches/": a_touch,
     "exports/": row("imports.ExportJob", id="pk"),
     "exports/{id}/file/": a_written_export,
     "ideas/": row("ideas.Idea", id="pk"),
@@ -168,6 +184,8 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "journeys/": row("journeys.Journey", id="pk"),
     "members/": a_membership,
     "personas/": row("personas.Persona", id="pk"),
+    "segments/": row("segments.Segment", id="pk"),
+    "segments/{id}/customers/": a_static_segment,
     "surveys/": row("surveys.Survey", id="pk", survey_id="pk"),
     "surveys/{survey_id}/responses/{id}/": row("surveys.Response", id="pk", survey_id="survey_id"),
     "touchpoints/": row("touchpoints.Touchpoint", key="key"),
@@ -196,6 +214,13 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
         "state": "given",
         "how": "page",
     },
+    "POST customers/{customer_id}/touches/": lambda: {"kind": "call", "outcome": "reached", "text": "Wants a quote"},
+    "PUT customers/{customer_id}/touches/{id}/": lambda: {"kind": "call", "channel": "phone", "text": "Sent it"},
+    "POST activities/": lambda: {"name": text("Activity"), "kind": "calls", "success_event": "contract_signed"},
+    "POST activities/{id}/customers/": lambda: {
+        "customers": [row("customers.Customer", id="external_id")()["id"]],
+        "kind": "call",
+    },
     "POST exports/": lambda: {"kind": "customers", "format": "csv", "filters": {}},
     "POST ideas/": lambda: {"title": text("Idea"), "body": "Say the price first"},
     "POST ideas/{id}/comments/": lambda: {"body": "Yes"},
@@ -222,6 +247,12 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "PATCH members/{id}/": lambda: {"role": "analyst"},
     "POST personas/": lambda: {"name": text("Persona"), "needs": ["To know the price"]},
     "POST personas/{id}/publish/": lambda: {"purpose": "First"},
+    "POST segments/": lambda: {
+        "name": text("Segment"),
+        "rule": {"all": [{"event": "Purchase", "count": {"op": ">=", "value": 2}, "within": {"days": 90}}]},
+    },
+    "POST segments/preview/": lambda: {"rule": {"any": [{"attribute": "plan", "op": "=", "value": "pro"}]}},
+    "POST segments/{id}/customers/": lambda: {"external_ids": [row("customers.Customer", id="external_id")()["id"]]},
     "POST surveys/": lambda: {"name": text("Survey"), "kind": "nps", "relationship": True},
     "POST surveys/{id}/publish/": dict,
     "POST surveys/{id}/close/": dict,

@@ -193,9 +193,14 @@ def _answer_of(
     )  # fmt: skip
     person.answers.append(
         {
-            "id": str(row.pk), "survey": str(survey.pk), "touchpoint": key, "state": state, "at": at,
-            "answers": answers, "scores": scores,
-        }  # fmt: skip
+            "id": str(row.pk),
+            "survey": str(survey.pk),
+            "touchpoint": key,
+            "state": state,
+            "at": at,
+            "answers": answers,
+            "scores": scores,
+        }
     )
     return row
 

@@ -49,7 +49,7 @@ def sao_paulo(acme: Organization) -> Organization:
 )
 @given(seed=st.integers(0, 2**32))
 def test_a_rule_finds_exactly_whom_it_describes(sao_paulo: Organization, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     with transaction.atomic():
         made = a_population(chance)
         Organization.objects.filter(pk=sao_paulo.pk).update(include_provisional=made.world.provisional)

@@ -33,6 +33,7 @@ QUEUES = {  # which due rows the platform role may see, and of them only these c
     "imports_importjob": {"tenant_id", "id", "state", "created_at", "leased_until", "keep_until"},
     "imports_exportjob": {"tenant_id", "id", "state", "created_at", "leased_until", "keep_until"},
     "personas_personacheck": {"tenant_id", "id", "state", "due_at"},
+    "segments_segment": {"tenant_id", "id", "state", "refresh_at", "leased_until"},
 }
 PLATFORM_READS = {"organizations_organization"}
 REVIEWED_VIEWS: set[str] = set()
