@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev browser run test lint types migrations templates pytest seed doctor bench
+.PHONY: help setup setup-dev browser sdks run test lint types migrations templates pytest seed doctor bench
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,7 +37,7 @@ $(DEV_STAMP): requirements-dev.txt $(STAMP)
 run: setup ## start everything with the demo organisation (PORT=8000)
 	@exec $(BIN)/python manage.py up --demo --port $(PORT)
 
-test: lint types migrations templates browser pytest ## everything that CI checks
+test: lint types migrations templates browser sdks pytest ## everything that CI checks
 
 lint: setup-dev ## style and layers
 	@$(BIN)/ruff check .
@@ -54,6 +54,9 @@ templates: setup-dev ## templates are sound
 
 browser: setup-dev
 	@$(BIN)/python scripts/install_browser.py
+
+sdks: setup-dev
+	@$(BIN)/python scripts/install_sdks.py
 
 pytest: setup-dev
 	@$(BIN)/pytest -q -n 2 --dist loadfile

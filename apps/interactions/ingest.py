@@ -307,5 +307,6 @@ def _row(order: int, message: Message) -> NewInteraction:
         context=message.context,
         source=Interaction.Source.INGEST.value,
         key=message.key,
-        order=order,
+        # ids hold milliseconds: what is finer comes before the place in the batch
+        order=(message.occurred_at.microsecond % 1000 << 16) + min(order, 0xFFFF),
     )
