@@ -9,10 +9,15 @@ from django.utils.translation import gettext as _
 from cxm.errors import DomainError
 
 
+LONGEST_ADDRESS = 254
+
+
 def address_field(text: str, field: str) -> str:
     """`text` as an e-mail address in lower case. Raises `DomainError` when it is none."""
     address = text.strip().lower()
     try:
+        if len(address) > LONGEST_ADDRESS:
+            raise ValidationError("too long")
         validate_email(address)
     except ValidationError:
         raise DomainError(_("Enter a full e-mail address, for example lena@example.com."), field=field) from None

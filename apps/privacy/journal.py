@@ -98,7 +98,7 @@ def _parsed(text: str) -> Line | None:
             digests=tuple(str(digest) for digest in raw["digests"]),
             at=datetime.fromisoformat(raw["at"]),
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
