@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite, sqrt
+from math import isfinite
 from typing import Any, Literal
+
+from cxm.statistics import wilson_bounds
 
 LEAST = 30
 """People below which nothing is an alarm."""
@@ -26,7 +28,6 @@ BINS = 5
 LEAST_OF_A_VALUE = 5
 """Values that fewer people share are counted as “other”: a make-up holds nobody's own value."""
 LEAST_EXPECTED = 5.0
-Z = 1.959963984540054
 OTHER, MISSING = "other", "missing"
 """What is counted beside the values of a dimension."""
 LONGEST_VALUE = 80
@@ -34,21 +35,16 @@ LONGEST_VALUE = 80
 ClaimState = Literal["holds", "broken", "open"]
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927), as two numbers from 0 to 1; (0, 1) when n is 0."""
-    if not n:
-        return 0.0, 1.0
-    share, square = hits / n, Z * Z
-    middle = (share + square / (2 * n)) / (1 + square / n)
-    half = Z * sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
+def interval(hits: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson), as two numbers from 0 to 1; (0, 1) when n is 0."""
+    return wilson_bounds(hits, n) if n else (0.0, 1.0)
 
 
 def state_of_claim(hits: int, n: int, at_least: float) -> ClaimState:
     """`broken` when the whole interval lies below what is claimed, `holds` when it lies at or above; else `open`."""
     if n < LEAST:
         return "open"
-    low, high = wilson(hits, n)
+    low, high = interval(hits, n)
     return "broken" if high < at_least else "holds" if low >= at_least else "open"
 
 

@@ -92,7 +92,7 @@ def measure_claims(segment_id: UUID, claims: Sequence[Mapping[str, Any]]) -> lis
         hit, known = measured_by(claim)
         hits = _members_who(segment_id, hit)
         n = everybody if known is None else _members_who(segment_id, known)
-        low, high = drift.wilson(hits, n)
+        low, high = drift.interval(hits, n)
         measured.append(
             {
                 **claim,

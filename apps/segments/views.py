@@ -68,7 +68,7 @@ def segment_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     }
     if actor.can("customers.view"):
         context |= members_page(request, segment)
-    return render_page(request, "segments/detail.html", context, partial="members")
+    return render_page(request, "segments/detail.html", context, partial="members", status=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def edit(request: MemberRequest, segment: Segment | None) -> HttpResponse:
     """The form: what a button asks for, then the form again or the page of what was saved."""
     is_static = segment.kind == Segment.Kind.STATIC if segment else request.GET.get("kind") == "static"
     initial = {"name": segment.name, "description": segment.description} if segment else {}
-    do = request.POST.get("do", "save") if request.method == "POST" else ""
+    do = request.POST.get("do", "refresh") if request.method == "POST" else ""
     form = SegmentForm(request.POST if do == "save" else None, initial=initial)
     if do and do != "save":
         form = SegmentForm(initial={name: request.POST.get(name, "") for name in form.fields})

@@ -13,9 +13,9 @@ from apps.personas.drift import (
     compare,
     count_into,
     discoveries,
+    interval,
     spread,
     state_of_claim,
-    wilson,
 )
 
 
@@ -24,7 +24,7 @@ from apps.personas.drift import (
     [(80, 100, 0.711, 0.867), (9, 10, 0.596, 0.982), (0, 10, 0.0, 0.278), (0, 0, 0.0, 1.0)],
 )
 def test_wilson_gives_the_limits_of_the_specification(hits: int, n: int, low: float, high: float) -> None:
-    assert wilson(hits, n) == pytest.approx((low, high), abs=0.0006)
+    assert interval(hits, n) == pytest.approx((low, high), abs=0.0006)
 
 
 @pytest.mark.parametrize(
