@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -30,7 +31,7 @@ from apps.outbox.services import emit
 from apps.outbox.tasks import drain_organization
 from cxm.actor import Actor
 from cxm.errors import NotFound
-from cxm.ids import timed_uuid7
+from cxm.ids import timed_number
 from cxm.partitions import placed_time
 from cxm.scope import current_tenant_id
 
@@ -80,28 +81,40 @@ class NewInteraction:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """How many rows were new, changed what was known, or were repeats.
-
-    ``ids`` says where rows are stored, by position; of repeats that changed nothing it says nothing.
-    """
+    """How many rows were new, changed what was known, or were repeats."""
 
     inserted: int = 0
     updated: int = 0
     repeated: int = 0
-    ids: Mapping[int, UUID] = field(default_factory=dict)
+    places: Sequence[tuple[int, str]] = ()
+
+    @property
+    def ids(self) -> dict[int, UUID]:
+        """Where rows are stored, by position; nothing for repeats that changed nothing."""
+        return {position: UUID(pk) for position, pk in self.places}
 
 
 @dataclass(slots=True)
 class _Row:
-    """A row as it will stand in the table, with the digest of its key and its place among the caller's rows."""
+    """A row as it will stand in the table, and its key. Ids that are made here are hexadecimal text: thousands are."""
 
     position: int
-    key_id: UUID | None
-    values: dict[str, Any]
-
-    @property
-    def id(self) -> UUID:
-        return self.values["id"]
+    key: str | None
+    id: str
+    customer_id: UUID | None
+    identity_id: UUID | None
+    kind: str
+    event: str
+    channel: str
+    unit_id: UUID | None
+    activity_id: UUID | None
+    occurred_at: datetime
+    recorded_at: datetime
+    is_time_received: bool
+    properties: Mapping[str, Any]
+    context: Mapping[str, Any]
+    source: str
+    import_id: UUID | None
 
 
 def record_interactions(*, actor: Actor, rows: Sequence[NewInteraction], update_known: bool = False) -> Recorded:
@@ -150,101 +163,96 @@ def file_rows(
     """Store rows whose people are known. Inside ``with_identities``, so that nobody is joined or parted meanwhile."""
     received = now()
     made = [_row(position, row, who, received) for position, (row, who) in enumerate(zip(rows, attached, strict=True))]
-    for unit_id in {row.values["unit_id"] for row in made}:
+    for unit_id in {row.unit_id for row in made}:
         if unit_id:
             actor.require(PERMISSION, unit_id)
         else:
             actor.require_everywhere(PERMISSION)
-    fresh: dict[UUID, _Row] = {}
-    keyless: list[_Row] = []
-    again: list[_Row] = []
-    for row in made:
-        if row.key_id is None:
-            keyless.append(row)
-        elif row.key_id in fresh:
-            again.append(row)
-            if update_known:
-                fresh[row.key_id] = row
-        else:
-            fresh[row.key_id] = row
+    keyless = [row for row in made if row.key is None]
+    # Of two rows with one key the first counts, and where known ones are changed the last.
+    by_key = {row.key: row for row in (made if update_known else reversed(made)) if row.key is not None}
     # In the order of the keys, so that two who write the same ones wait for each other, and never in a circle.
-    candidates = keyless + sorted(fresh.values(), key=lambda row: row.key_id or row.id)
-    inserted = _insert(candidates)
-    ids = {row.position: row.id for row in candidates if row.id in inserted}
-    known = [row for row in candidates if row.id not in inserted]
-    updated = _update(known) if update_known and known else {}
-    restored = {position for position, was_missing in updated.items() if was_missing}
-    ids |= {row.position: row.id for row in known if row.position in updated}
+    candidates = keyless + [by_key[key] for key in sorted(by_key)]
+    known = _insert(candidates)
+    inserted = len(candidates) - len(known)
+    changed = _update([row for row in candidates if row.id in known]) if update_known and known else {}
+    restored = sum(changed.values())
     return Recorded(
-        inserted=len(inserted) + len(restored),
-        updated=len(updated) - len(restored),
-        repeated=len(made) - len(inserted) - len(updated),
-        ids=ids,
+        inserted=inserted + restored,
+        updated=len(changed) - restored,
+        repeated=len(made) - inserted - len(changed),
+        places=[(row.position, row.id) for row in candidates if row.id not in known or row.position in changed],
     )
 
 
 def key_of(source: str, key: str) -> UUID:
     """The id of a message's key: the first 16 bytes of a digest over where it comes from and its own id there."""
-    return UUID(bytes=hashlib.sha256(f"{source}\0{key}".encode()).digest()[:16])
+    return UUID(_digest(source, key))
+
+
+def _digest(source: str, key: str) -> str:
+    return hashlib.sha256(f"{source}\0{key}".encode()).hexdigest()[:32]
 
 
 def _row(position: int, new: NewInteraction, who: Attached, received: datetime) -> _Row:
     occurred_at, is_time_received = placed_time(new.occurred_at, received)
     return _Row(
         position,
-        None if new.key is None else key_of(new.source, new.key),
-        {
-            "id": new.id or timed_uuid7(occurred_at, new.order),
-            "customer_id": who.customer_id,
-            "identity_id": who.identity_id,
-            "kind": new.kind,
-            "event": new.event,
-            "channel": new.channel,
-            "unit_id": new.unit_id or who.unit_id,
-            "activity_id": new.activity_id,
-            "occurred_at": occurred_at,
-            "recorded_at": received,
-            "is_time_received": is_time_received,
-            "properties": new.properties,
-            "context": new.context,
-            "source": new.source,
-            "import_id": new.import_id,
-        },
+        None if new.key is None else _digest(new.source, new.key),
+        new.id.hex if new.id else f"{timed_number(occurred_at, new.order):032x}",
+        who.customer_id,
+        who.identity_id,
+        new.kind,
+        new.event,
+        new.channel,
+        new.unit_id or who.unit_id,
+        new.activity_id,
+        occurred_at,
+        received,
+        is_time_received,
+        new.properties,
+        new.context,
+        new.source,
+        new.import_id,
     )
 
 
-def _insert(rows: Sequence[_Row]) -> set[UUID]:
-    """Insert those rows whose key is new or that have none, and tell of them; their ids. One statement a page."""
-    inserted: set[UUID] = set()
+def _insert(rows: Sequence[_Row]) -> set[str]:
+    """Insert those rows whose key is new or that have none, and tell of them; the ids of the others. One statement for
+    every thousand."""
+    known: set[str] = set()
     for start in range(0, len(rows), PAGE):
-        inserted |= _insert_page(rows[start : start + PAGE])
-    return inserted
+        known |= _insert_page(rows[start : start + PAGE])
+    return known
 
 
-def _insert_page(rows: Sequence[_Row]) -> set[UUID]:
+def _insert_page(rows: Sequence[_Row]) -> set[str]:
     tenant_id = str(current_tenant_id())
-    keyed = [row for row in rows if row.key_id is not None]
+    keyed = [row for row in rows if row.key is not None]
     varying: list[str] = []
     same: list[Any] = []
     arrays: list[Any] = []
-    for name in _COLUMNS:
-        column = [row.values[name] for row in rows]
+    for name, get in _GETTERS:
+        column = list(map(get, rows))
         if name != "id" and column.count(column[0]) == len(rows):
             same.append(_value(column[0]))
         else:
             varying.append(name)
             arrays.append(_array(name, column))
-    keys = [_array("id", [row.key_id for row in keyed]), _array("id", [row.id for row in keyed])]
-    unkeyed = [_array("id", [row.id for row in rows if row.key_id is None])]
-    told = _told(tenant_id, _payload(row.values for row in rows))
+    keys = [_texts(row.key for row in keyed), _texts(row.id for row in keyed)]
+    unkeyed = _texts(row.id for row in rows if row.key is None)
+    told = _told(tenant_id, _payload(rows))
     with connection.cursor() as cursor:
-        cursor.execute(_statement(tuple(varying)), [tenant_id, *keys, tenant_id, *same, *arrays, *unkeyed, *told])
-        inserted = {found for (found,) in cursor.fetchall()}
-    if inserted:
+        cursor.execute(
+            _statement(tuple(varying)), [tenant_id, *keys, tenant_id, *same, *arrays, unkeyed, *told, len(rows)]
+        )
+        count, stored = cursor.fetchone()
+    if count:
         drain_organization.wake()
-    return inserted
+    return set() if count == len(rows) else {row.id for row in rows}.difference(stored or ())
 
 
+_GETTERS: Final = tuple((name, attrgetter(name)) for name in _COLUMNS)
 _TELL: Final = (
     "INSERT INTO outbox_outboxevent"
     " (tenant_id, id, event_id, topic, handler, payload, created_at, available_at, attempts, state, error)"
@@ -265,7 +273,8 @@ def _statement(varying: tuple[str, ...]) -> str:
         f" new AS (INSERT INTO interactions_interaction (tenant_id, {', '.join(_COLUMNS)})"
         f" SELECT %s, {chosen} FROM unnest({arrays}) AS r({', '.join(varying)})"
         " WHERE r.id IN (SELECT interaction_id FROM fresh UNION ALL SELECT unnest(%s::uuid[])) RETURNING id),"
-        f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT id FROM new"
+        f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)), counted AS (SELECT count(*) AS n FROM new)"
+        " SELECT n, CASE WHEN n < %s THEN (SELECT array_agg(replace(id::text, '-', '')) FROM new) END FROM counted"
     )
 
 
@@ -276,10 +285,25 @@ def _array(name: str, values: Sequence[Any]) -> Any:
     """A column as PostgreSQL's text form of an array, or as a list where a value may need quoting."""
     kind = _TYPES.get(name)
     if kind == "timestamptz":
-        return "{" + ",".join(f'"{value.isoformat()}"' for value in values) + "}"
-    if kind in _ARRAY_TYPES:
-        return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
-    return [_value(value) for value in values]
+        return "{" + ",".join([f'"{value.isoformat()}"' for value in values]) + "}"
+    if name == "id":
+        return _texts(values)
+    if kind == "uuid":
+        return _texts("NULL" if value is None else value.hex for value in values)
+    if kind == "boolean":
+        return _texts("true" if value else "false" for value in values)
+    if kind == "jsonb":
+        return [_encode(value) for value in values]
+    return values
+
+
+def _texts(values: Iterable[Any]) -> str:
+    """An array of what needs no quoting."""
+    return "{" + ",".join(values) + "}"
+
+
+def _encode(value: Mapping[str, Any]) -> str:
+    return msgspec.json.encode(value).decode() if value else "{}"
 
 
 def _value(value: Any) -> Any:
@@ -287,7 +311,7 @@ def _value(value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, Mapping):
-        return msgspec.json.encode(value).decode() if value else "{}"
+        return _encode(value)
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -297,18 +321,18 @@ def _told(tenant_id: str, payload: Mapping[str, Any]) -> list[Any]:
     return [tenant_id, str(uuid4()), RECORDED, _value(payload), moment, moment, handlers]
 
 
-def _payload(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _payload(rows: Iterable[Any]) -> dict[str, Any]:
     """What an event about interactions says: whose they are, what they are called, and from when to when."""
     customers: set[UUID] = set()
     events: set[str] = set()
-    times: list[datetime] = []
+    times: set[datetime] = set()
     for row in rows:
-        if row["customer_id"]:
-            customers.add(row["customer_id"])
-        events.add(row["event"])
-        times.append(row["occurred_at"])
+        if row.customer_id:
+            customers.add(row.customer_id)
+        events.add(row.event)
+        times.add(row.occurred_at)
     return {
-        "customers": sorted(str(customer) for customer in customers),
+        "customers": sorted(map(str, customers)),
         "events": sorted(events),
         "from": min(times).isoformat(),
         "to": max(times).isoformat(),
@@ -325,21 +349,21 @@ def _update(rows: Sequence[_Row]) -> dict[int, bool]:
 
     A row that happened at another time stands in another month: the former one goes, and the key points at the new.
     """
-    by_key = {row.key_id: row for row in rows}
-    keys = InteractionKey.objects.filter(pk__in=by_key).order_by("pk").select_for_update()
+    by_key = {UUID(row.key): row for row in rows}
+    keys = InteractionKey.objects.filter(pk__in=list(by_key)).order_by("pk").select_for_update()
     stored_ids = dict(keys.values_list("pk", "interaction_id"))
-    found = Interaction.objects.filter(pk__in=[pk for pk in stored_ids.values() if pk]).values("id", *_COMPARED)
-    stored = {before["id"]: before for before in found}
+    found = Interaction.objects.filter(pk__in=[pk for pk in stored_ids.values() if pk])
+    stored = {before.id: before for before in found.values_list("id", *_COMPARED, named=True)}
     changed: dict[int, bool] = {}
-    former: list[dict[str, Any]] = []
+    former: list[Any] = []
     renewed: list[_Row] = []
-    for key_id, stored_id in stored_ids.items():
-        row, before = by_key[key_id], stored.get(stored_id)
+    for key, stored_id in stored_ids.items():
+        row, before = by_key[key], stored.get(stored_id)
         if before is not None:
-            if all(before[name] == row.values[name] for name in _COMPARED):
+            if all(getattr(before, name) == getattr(row, name) for name in _COMPARED):
                 continue
-            if before["occurred_at"] == row.values["occurred_at"]:
-                row.values["id"] = before["id"]
+            if before.occurred_at == row.occurred_at:
+                row.id = before.id.hex
             former.append(before)
         renewed.append(row)
         changed[row.position] = before is None
@@ -348,19 +372,16 @@ def _update(rows: Sequence[_Row]) -> dict[int, bool]:
     return changed
 
 
-def _replace(rows: Sequence[_Row], former: Sequence[Mapping[str, Any]]) -> None:
+def _replace(rows: Sequence[_Row], former: Sequence[Any]) -> None:
     """Store rows in place of former ones, point their keys at them and tell of both."""
-    Interaction.objects.filter(pk__in=[before["id"] for before in former]).delete()
-    _insert([replace(row, key_id=None) for row in rows])
+    Interaction.objects.filter(pk__in=[before.id for before in former]).delete()
+    _insert([replace(row, key=None) for row in rows])
+    keys = (_texts(row.key or "" for row in rows), _texts(row.id for row in rows))
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE interactions_interactionkey AS k SET interaction_id = r.row"
             " FROM unnest(%s::uuid[], %s::uuid[]) AS r(key, row) WHERE k.tenant_id = %s AND k.id = r.key",
-            [
-                _array("id", [row.key_id for row in rows]),
-                _array("id", [row.id for row in rows]),
-                str(current_tenant_id()),
-            ],
+            [*keys, str(current_tenant_id())],
         )
     if former:
         emit(RECORDED, _payload(former))
@@ -374,8 +395,9 @@ def delete_interactions(*, which: Q, limit: int = 5_000) -> int:
     decided who may: this asks for no permission.
     """
     with transaction.atomic():
-        rows = list(Interaction.objects.filter(which).values("id", "customer_id", "event", "occurred_at")[:limit])
+        found = Interaction.objects.filter(which)
+        rows = list(found.values_list("id", "customer_id", "event", "occurred_at", named=True)[:limit])
         if rows:
-            Interaction.objects.filter(pk__in=[row["id"] for row in rows]).delete()
+            Interaction.objects.filter(pk__in=[row.id for row in rows]).delete()
             emit(DELETED, _payload(rows))
     return len(rows)
