@@ -7,9 +7,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.interactions.event_match import EVENT_LENGTH, where_from_lines, where_to_lines
 from apps.organizations.models import Unit
 from apps.touchpoints.models import Channel, Touchpoint
-from apps.touchpoints.rules import DESCRIPTION_LENGTH, EVENT_LENGTH, NAME_LENGTH, TARGET_RANGES
+from apps.touchpoints.rules import DESCRIPTION_LENGTH, NAME_LENGTH, TARGET_RANGES
 
 
 class TouchpointForm(forms.Form):
@@ -55,15 +56,10 @@ class TouchpointForm(forms.Form):
 
     def clean_where(self) -> dict[str, Any]:
         """The lines as properties and values: numbers, true and false are taken as such."""
-        conditions: dict[str, Any] = {}
-        for line in self.cleaned_data["where"].splitlines():
-            if not line.strip():
-                continue
-            name, colon, value = line.partition(":")
-            if not colon or not name.strip():
-                raise forms.ValidationError(_("Write each condition as property: value."))
-            conditions[name.strip()] = value_of(value.strip())
-        return conditions
+        try:
+            return where_from_lines(self.cleaned_data["where"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
 
     def values(self) -> dict[str, Any]:
         """The fields as the services take them."""
@@ -85,29 +81,6 @@ def initial_of(touchpoint: Touchpoint) -> dict[str, Any]:
         "description": touchpoint.description,
         "owner_unit": touchpoint.owner_unit_id,
         "event": match.get("event", ""),
-        "where": "\n".join(f"{name}: {text_of(value)}" for name, value in match.get("where", {}).items()),
+        "where": where_to_lines(match.get("where", {})),
         **touchpoint.target,
     }
-
-
-def value_of(text: str) -> Any:
-    """What a person means by a typed value."""
-    words = {"true": True, "false": False, "null": None}
-    if text in words:
-        return words[text]
-    try:
-        return int(text) if len(text) < 16 else text
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return number if len(text) < 16 and number == number and abs(number) != float("inf") else text
-
-
-def text_of(value: Any) -> str:
-    """A value as a person types it."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)

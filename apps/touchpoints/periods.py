@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.http import QueryDict
@@ -43,3 +45,14 @@ def with_usual_period(params: QueryDict) -> QueryDict:
 def period_parameters(params: QueryDict) -> dict[str, str]:
     """The period alone, for links to what lies behind a score."""
     return {name: value for name in ("from", "to") if (value := params.get(name))}
+
+
+def instants_of(params: QueryDict, organization: Any) -> tuple[datetime | None, datetime | None]:
+    """The period as instants of the organisation's zone, the end excluded. Days that cannot be read are open ends."""
+    form = PeriodForm(params)
+    form.is_valid()
+    zone = ZoneInfo(organization.timezone)
+    first, last = form.cleaned_data.get("from"), form.cleaned_data.get("to")
+    start = datetime.combine(first, time.min, tzinfo=zone) if first and first.year > 1 else None
+    end = datetime.combine(last + timedelta(days=1), time.min, tzinfo=zone) if last and last.year < 9999 else None
+    return start, end

@@ -9,32 +9,15 @@ from typing import Any
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from apps.interactions.event_match import EVENT_LENGTH, clean_where
 from cxm.errors import DomainError
+from cxm.texts import clean_text as clean_text
 
 KEY_LENGTH = 64
 KEY = re.compile(rf"[a-z0-9_-]{{1,{KEY_LENGTH}}}")
 NAME_LENGTH = 120
 DESCRIPTION_LENGTH = 2000
-EVENT_LENGTH = 200
-MAX_CONDITIONS = 20
 TARGET_RANGES = {"nps": (-100.0, 100.0), "csat": (0.0, 100.0), "ces": (0.0, 100.0)}
-
-
-def clean_text(value: object, *, field: str, limit: int, required: bool = False) -> str:
-    """A stripped text of at most `limit` characters. Raises DomainError naming `field`."""
-    if value is None:
-        value = ""
-    if not isinstance(value, str):
-        raise DomainError(_("Give a text here."), field=field)
-    text = value.strip()
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise DomainError(_("Remove the characters that cannot be stored (NUL or half a character)."), field=field)
-    if required and not text:
-        raise DomainError(_("Must not be empty."), field=field, code="required")
-    if len(text) > limit:
-        message = _("Is %(length)d characters long; at most %(limit)d are kept.")
-        raise DomainError(message % {"length": len(text), "limit": limit}, field=field, code="max_length")
-    return text
 
 
 def clean_key(value: object) -> str:
@@ -59,24 +42,7 @@ def clean_event_match(value: object) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
         raise DomainError(_('Must be an object such as {"event": "invoice_sent"}, or null.'), field="event_match")
     event = clean_text(value.get("event"), field="event_match.event", limit=EVENT_LENGTH, required=True)
-    where = value.get("where")
-    if where is None:
-        where = {}
-    if not isinstance(where, Mapping):
-        raise DomainError(_("Must be an object of properties and values."), field="event_match.where")
-    if len(where) > MAX_CONDITIONS:
-        message = _("At most %(limit)d conditions are taken.") % {"limit": MAX_CONDITIONS}
-        raise DomainError(message, field="event_match.where", code="max_items")
-    conditions = {}
-    for name, expected in where.items():
-        path = f"event_match.where.{name}"[:200]
-        key = clean_text(name, field="event_match.where", limit=EVENT_LENGTH, required=True)
-        if isinstance(expected, str):
-            expected = clean_text(expected, field=path, limit=EVENT_LENGTH)
-        elif not (expected is None or isinstance(expected, bool | int | float)):
-            raise DomainError(_("Compare with a text, a number, true, false or null."), field=path)
-        conditions[key] = expected
-    return {"event": event, "where": conditions}
+    return {"event": event, "where": clean_where(value.get("where"), field="event_match.where")}
 
 
 def clean_target(value: object) -> dict[str, float]:

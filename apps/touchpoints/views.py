@@ -17,7 +17,7 @@ from apps.touchpoints import queries, registry, services
 from apps.touchpoints.filters import TouchpointFilter
 from apps.touchpoints.forms import TouchpointForm
 from apps.touchpoints.models import Touchpoint
-from apps.touchpoints.periods import PeriodForm, period_parameters, with_usual_period
+from apps.touchpoints.periods import PeriodForm, instants_of, period_parameters, with_usual_period
 from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
@@ -73,6 +73,7 @@ def touchpoint_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
             {"title": registry.USES[name].title, "uses": linked(request, of_kind.get(touchpoint.pk, []))}
             for name, of_kind in uses.items()
         ],
+        "volume": volume_of(request, touchpoint, params),
         "conditions": sorted((touchpoint.event_match or {}).get("where", {}).items()),
         "can_measure": request.actor.can("metrics.view"),
         "may_edit": request.actor.can("touchpoints.edit", touchpoint.owner_unit_id),
@@ -145,6 +146,14 @@ def measured(request: MemberRequest, touchpoint: Touchpoint, metrics: Any, param
         }
         for name in METRICS
     ]
+
+
+def volume_of(request: MemberRequest, touchpoint: Touchpoint, params: QueryDict) -> int | None:
+    """How often its event came in the period shown; None when it has no matcher, or for who may see no measures."""
+    if touchpoint.event_match is None or not request.actor.can("metrics.view"):
+        return None
+    start, end = instants_of(params, request.organization)
+    return registry.figure("volume", [touchpoint.pk], start, end).get(touchpoint.pk, 0)
 
 
 def linked(request: MemberRequest, uses: list[registry.Use]) -> list[tuple[registry.Use, str]]:

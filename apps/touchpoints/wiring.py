@@ -7,6 +7,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.touchpoints.queries import matching, touchpoints
+from apps.touchpoints.registry import register_figure
+from apps.touchpoints.volume import volumes
 from cxm.actor import Actor
 from cxm.web.navigation import NavItem, register_nav
 from cxm.web.palette import PaletteItem, register_command, register_searcher
@@ -35,3 +37,4 @@ register_nav(
 )
 register_command(label=_("New touchpoint"), icon="plus", url_name="touchpoints:create", permission="touchpoints.edit")
 register_searcher("touchpoints", permission="touchpoints.view", search=search_touchpoints, label=_("Touchpoints"))
+register_figure("volume", volumes)

@@ -29,6 +29,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "ChannelEnum": "apps.touchpoints.models.Channel",
+        "TouchKindEnum": "apps.interactions.touch_kinds.TOUCH_CHOICES",
         "ConsentChannelEnum": "apps.customers.models.ConsentRecord.Channel",
     },
     "GET_MOCK_REQUEST": "cxm.api.schema.mock_request",

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.metrics.folding import refold_organization
 from apps.touchpoints import services
-from apps.touchpoints.forms import value_of
+from apps.interactions.event_match import value_of
 from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
 from cxm.scope import tenant

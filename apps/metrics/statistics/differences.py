@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import erfc, sqrt
 
+from cxm.statistics import Z95
+
 from .histogram import Histogram
-from .intervals import Z95, Interval, adjusted_net, t_quantile, wilson
+from .intervals import Interval, adjusted_net, t_quantile, wilson
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
-from .histogram import Histogram
+from cxm.statistics import Z95, wilson_bounds
 
-Z95 = 1.96
-"""Two-sided 95 % point of the normal distribution, as metrics are published with it."""
+from .histogram import Histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +52,7 @@ def adjusted_wald(promoters: int, detractors: int, n: int) -> Interval:
 
 def wilson(hits: int, n: int) -> Interval:
     """Wilson's score interval of a share, 0..1. Needs n > 0."""
-    share, z2 = hits / n, Z95 * Z95
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    reach = Z95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    # At 0 and at n of n one limit is exact; floating point misses it by 1e-17.
-    return Interval(0.0 if hits == 0 else centre - reach, 1.0 if hits == n else centre + reach)
+    return Interval(*wilson_bounds(hits, n))
 
 
 def t_interval(histogram: Histogram) -> Interval:
