@@ -32,6 +32,7 @@ from apps.organizations.models import Membership, Organization
 from cxm.actor import Actor
 from cxm.scope import current_tenant_id
 from tests.factories import a_member, make
+from tests.factories.privacy import a_privacy_request
 
 ROOT = "/api/v1/"
 _numbers = count(1)
@@ -168,10 +169,16 @@ def a_touch() -> dict[str, Any]:
     return {"id": str(touch.pk), "customer_id": str(customer.pk)}
 
 
+def an_objection() -> dict[str, Any]:
+    """A request that can be fulfilled at once."""
+    return {"id": str(a_privacy_request("object").pk)}
+
+
 ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "activities/": row("interactions.Activity", id="pk"),
     "audit/": an_audit_entry,
     "customers/": row("customers.Customer", id="pk", external_id="external_id"),
+    "customers/{customer_id}/": row("customers.Customer", customer_id="pk"),
     "customers/{customer_id}/touches/": a_touch,
     "exports/": row("imports.ExportJob", id="pk"),
     "exports/{id}/file/": a_written_export,
@@ -184,8 +191,11 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "journeys/": row("journeys.Journey", id="pk"),
     "members/": a_membership,
     "personas/": row("personas.Persona", id="pk"),
+    "privacy/requests/": row("privacy.PrivacyRequest", id="pk"),
+    "privacy/requests/{id}/complete/": an_objection,
     "segments/": row("segments.Segment", id="pk"),
     "segments/{id}/customers/": a_static_segment,
+    "suppressions/": row("dispatch.Suppression", id="pk"),
     "surveys/": row("surveys.Survey", id="pk", survey_id="pk"),
     "surveys/{survey_id}/responses/{id}/": row("surveys.Response", id="pk", survey_id="survey_id"),
     "touchpoints/": row("touchpoints.Touchpoint", key="key"),
@@ -208,6 +218,16 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "PUT customers/{id}/": lambda: {"name": "Bo", "stage": "former", "phone": "+4930123456"},
     "PUT customers/by-external-id/{external_id}/": lambda: {"name": "Bo", "attributes": {"b": [1, "x"]}},
+    "POST customers/{customer_id}/erase/": lambda: {"reason": "asked"},
+    "POST customers/{customer_id}/restrict/": lambda: {"restricted": True},
+    "POST privacy/requests/": lambda: {"kind": "access", "person": "Ada", "reply_to": "ada@example.com"},
+    "PUT privacy/requests/{id}/": lambda: {"kind": "access", "notes": text()},
+    "POST privacy/requests/{id}/identity/": lambda: {"method": "document", "confirmed": True},
+    "POST privacy/requests/{id}/complete/": lambda: {},
+    "POST privacy/requests/{id}/refuse/": lambda: {"reason": "withdrawn"},
+    "PUT privacy/retention/": lambda: {"rules": {"interactions": 24}},
+    "POST suppressions/": lambda: {"email": f"{text()}@example.com"},
+    "POST suppressions/{id}/lift/": lambda: {"reason": "asked again", "asked_by_person": True},
     "POST customers/{id}/consents/": lambda: {
         "purpose": "surveys",
         "channel": "email",
