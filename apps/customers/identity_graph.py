@@ -228,6 +228,9 @@ class Graph:
     def _is_new(self, node: Node) -> bool:
         return self.users[node[1]].is_new if node[0] == USER else self.idents[node].is_new
 
+    def _is_new_record(self, pk: UUID) -> bool:
+        return pk in self.records and self.records[pk].is_new
+
     def _stored_person(self, node: Node) -> UUID | None:
         return self.users[node[1]].person if node[0] == USER else self.idents[node].person
 
@@ -416,8 +419,11 @@ class Graph:
             person = self.person[ident.node]
             if person is None or not (ident.is_new or ident.is_changed):
                 continue
-            is_known = person not in self.records or not self.records[person].is_new
-            if is_known and (ident.said or ident.node[0] in (EMAIL, PHONE)):
+            if not self._is_new_record(person) and (ident.said or ident.node[0] in (EMAIL, PHONE)):
+                affected.add(person)
+        for record in records:
+            person = self.person[record.node]
+            if record.is_new and record.said and person is not None and not self._is_new_record(person):
                 affected.add(person)
         laid = [node for node in said if not self._is_new(node)]
         statements = {self.identity_of(node)[0]: said[node] for node in laid}
@@ -506,6 +512,8 @@ class Graph:
         record = self.records[merge.merged]
         person = self.person[record.node]
         if not record.is_new and person is not None:
+            # Whoever is filing something under this record right now is waited for, so that it is moved as well.
+            Customer.records.select_for_update().filter(pk=record.id).values_list("pk").first()
             for name, holder in movables().items():
                 ids = holder.move(record.id, person)
                 if ids:
@@ -528,6 +536,10 @@ class Graph:
             person = self.person[ident.node]
             if ident.is_new and person is not None:
                 under[person] += [ident.said, implied(*ident.node, ident.claim.at if ident.claim else None)]
+        for record in records:
+            person = self.person[record.node]
+            if person is not None and person != record.id:
+                under[person].append(record.said)
         rows = []
         for record in sorted(records, key=lambda each: (each.external_id or "", each.id)):
             person = self.person[record.node]

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.audit.services import record
 from apps.customers.identity import require_alone, with_identities
-from apps.customers.identity_graph import Graph, load
+from apps.customers.identity_graph import Graph, load, movables
 from apps.customers.identity_profiles import READ
 from apps.customers.identity_statements import ATTRIBUTE, columns_of, fold, rank_of, said_of_columns
 from apps.customers.models import Customer, CustomerIdentifier, CustomerMerge
@@ -122,6 +122,28 @@ def _cut(graph: Graph, merge: CustomerMerge, person: Customer) -> None:
             if ident.home == merged.id and ident.claim is not None:
                 ident.barred = [*ident.barred, ident.claim.text]
                 ident.claim, ident.is_changed = None, True
+
+
+def sweep_merged(record_id: UUID) -> int:
+    """Move what was filed under a record after its merge had looked; how many rows. Journalled with the merge."""
+
+    def work() -> int:
+        require_alone()
+        merge = CustomerMerge.objects.select_related("merged").filter(merged=record_id, undone_at=None).first()
+        person = merge.merged.merged_into_id if merge else None
+        if merge is None or person is None:
+            return 0
+        found = {name: holder.move(record_id, person) for name, holder in movables().items()}
+        count = sum(map(len, found.values()))
+        if count:
+            moved = merge.journal.setdefault("holders", {})
+            for name, ids in found.items():
+                if ids:
+                    moved[name] = [*moved.get(name, []), *ids]
+            merge.save(update_fields=["journal"])
+        return count
+
+    return with_identities(work)
 
 
 def person_of(row: Customer) -> Customer:

@@ -43,9 +43,9 @@ class Customer(TenantModel):
     over another merged record), and only ``records`` finds it. ``said_at`` holds when each field ("name",
     "attributes.plan") was said, in microseconds since 1970, and under "" the time of all others (without one, that of
     the row's last change): late messages must not overwrite newer ones. Where the profile also shows what was said
-    under other identifiers or records, ``base`` holds what was said of this record itself (identity_statements.py). ``alias_of``
-    is the external id that an alias call named as the same person. ``restricted_at``: the person asked that their data
-    be kept but not used.
+    under other identifiers or records, ``base`` holds what was said of this record itself (identity_statements.py).
+    ``alias_of`` is the external id that an alias call named as the same person. ``restricted_at``: the person asked
+    that their data be kept but not used.
     """
 
     class Stage(models.TextChoices):

@@ -104,6 +104,9 @@ def _named(actor: Actor, wanted: list[str], *, field: str) -> Audience:
     for email, pk in rows.filter(email__in=[one.lower() for one in wanted if "@" in one]).values_list("email", "pk"):
         found.setdefault(email or "", pk)
     found.update((name or "", pk) for name, pk in rows.filter(external_id__in=wanted).values_list("external_id", "pk"))
+    if missing := [one for one in wanted if one not in found and one.lower() not in found]:
+        merged = Customer.records.filter(external_id__in=missing, merged_into__in=rows)
+        found.update((name or "", pk) for name, pk in merged.values_list("external_id", "merged_into_id"))
     unknown = [one for one in wanted if one not in found and one.lower() not in found]
     if unknown:
         names = ", ".join(unknown[:_SHOWN])

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from apps.audit.services import record
 from apps.customers.models import Customer
+from apps.customers.services import people_of
 from apps.dispatch.eligibility import CUSTOMER_COLUMNS, Assessment, Person, assess, kind_of
 from apps.dispatch.input import address_field, one_field
 from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent
@@ -269,7 +270,8 @@ def _assessed(
 def _people(actor: Actor, positions: Mapping[UUID, int], *, lock: bool) -> list[Person]:
     """The customers by id, in the order given, locked in the order of their ids (so that two calls cannot deadlock).
 
-    Raises `DomainErrors` naming the position of each that does not exist here or lies outside the actor's branch.
+    The id of a merged record means its person. Raises `DomainErrors` naming the position of each that does not exist
+    here or lies outside the actor's branch.
     """
     rows = Customer.objects.filter(pk__in=positions).order_by("pk")
     units = actor.visible_units("surveys.send")
@@ -279,6 +281,11 @@ def _people(actor: Actor, positions: Mapping[UUID, int], *, lock: bool) -> list[
         rows = rows.select_for_update(no_key=True, of=("self",))
     found = {row[0]: Person.from_row(row) for row in rows.values_list(*CUSTOMER_COLUMNS)}
     unknown = [customer_id for customer_id in positions if customer_id not in found]
+    if merged := {pk: person for pk, person in people_of(unknown).items() if pk != person} if unknown else {}:
+        people: dict[UUID, int] = {}
+        for customer_id, position in positions.items():
+            people.setdefault(merged.get(customer_id, customer_id), position)
+        return _people(actor, people, lock=lock)
     if unknown:
         raise DomainErrors(
             [

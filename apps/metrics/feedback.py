@@ -16,7 +16,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 
 from apps.customers.masking import mask_text, may_read_unmasked
-from apps.customers.models import Customer
+from apps.customers.services import people_of
 from apps.metrics.counting import SurveyFacts, surveys_for
 from apps.metrics.filters import UNSTORABLE, Errors, read_selection, values_of
 from apps.metrics.scored_answers import further_questions
@@ -230,7 +230,7 @@ def _customer(params: QueryDict, problems: Errors) -> UUID | None:
     if not value:
         return None
     pk = parse_uuid(value)
-    if pk is None or not Customer.objects.filter(pk=pk).exists():
+    person = people_of([pk]).get(pk) if pk else None
+    if person is None:
         problems.add("customer", gettext("There is no such customer here."), "not_found")
-        return None
-    return pk
+    return person

@@ -47,22 +47,28 @@ _ONE: Final = (
     f"WITH new AS ({_INSERT} VALUES (%s, {', '.join('%s' for _ in _COLUMNS)}) ON CONFLICT DO NOTHING RETURNING id),"
     f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT count(*) FROM new"
 )
+_PERSON: Final = "customers_customer AS p ON p.tenant_id = known.tenant_id AND p.id ="
+_RECORD: Final = f"customers_customer AS known JOIN {_PERSON} COALESCE(known.merged_into_id, known.id)"
 _FOUND: Final = {
-    "id": "id = %s",
-    "external_id": "external_id = %s",
-    "email": "email = %s ORDER BY created_at, id LIMIT 1",
+    "id": f"{_RECORD} WHERE known.tenant_id = %s AND known.id = %s",
+    "external_id": f"{_RECORD} WHERE known.tenant_id = %s AND known.external_id = %s",
+    "email": (
+        f"customers_customeridentifier AS known JOIN {_PERSON} known.customer_id"
+        " WHERE known.tenant_id = %s AND known.kind = 'email' AND known.value = %s"
+    ),
 }
+"""Whom a reference means: always the person, also when it names a record that was merged (docs/identity.md)."""
 _FROM_WHO: Final = {"customer_id": "who.id", "unit_id": "who.unit_id"}
 _GIVEN_OR_FOUND: Final = ", ".join(_FROM_WHO.get(column) or f"%s::{_TYPES.get(column, 'text')}" for column in _COLUMNS)
 _ONE_OF: Final = {
     name: (
-        f"WITH who AS (SELECT id, unit_id, external_id FROM customers_customer WHERE tenant_id = %s AND {condition}),"
+        f"WITH who AS (SELECT p.id, p.unit_id, p.external_id FROM {found}),"
         f" new AS ({_INSERT} SELECT %s, {_GIVEN_OR_FOUND}"
         f" FROM who ON CONFLICT DO NOTHING RETURNING id),"
         f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new))"
         f" SELECT (SELECT count(*) FROM new), who.id, who.unit_id, who.external_id FROM who"
     )
-    for name, condition in _FOUND.items()
+    for name, found in _FOUND.items()
 }
 
 

@@ -13,16 +13,22 @@ from django.utils.timezone import now
 
 from apps.audit.models import AuditEntry
 from apps.customers import merging, services
+from apps.customers.handlers import follow_merge
 from apps.customers.identity import attach, clean_named, with_identities
 from apps.customers.models import ConsentRecord, Customer, CustomerMerge
-from apps.interactions.store import NewInteraction, record_interactions
 from apps.interactions.models import Interaction
+from apps.interactions.store import NewInteraction, record_interactions
 from apps.organizations.models import Organization, Unit
+from apps.surveys.entries import read_entry
+from apps.surveys.live import live_survey
+from apps.surveys.models import Response
+from apps.surveys.services import record_response
 from cxm.actor import Actor, Grant
 from cxm.errors import Conflict, DomainError, NotAllowed, NotFound
 from cxm.scope import tenant
 from tests.factories import an_organization, make
 from tests.factories.customers import a_customer
+from tests.factories.surveys import a_survey
 
 SYSTEM = Actor.system("test")
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -67,7 +73,7 @@ def pair(acme: Organization) -> tuple[Customer, Customer]:
     kept = a_customer(external_id="k", name="Kay", email="k@b.de", attributes={"plan": "gold"})
     merged = a_customer(external_id="m", name="Em", phone="+49301234", attributes={"plan": "free", "city": "Ulm"})
     did(kept, "bought")
-    did(merged, "called")
+    did(merged, "called", 1)
     services.record_consent(actor=SYSTEM, customer=merged, purpose="surveys")
     return kept, merged
 
@@ -175,6 +181,28 @@ def test_references_to_a_merged_record_mean_the_person(pair: tuple[Customer, Cus
     assert set(found.values()) == {kept.pk}
     row, made = services.upsert_customer(actor=SYSTEM, external_id="m", values={"name": "Emma"})
     assert (row.pk, row.name, made) == (kept.pk, "Emma", False)
+
+
+def test_answers_under_a_merged_id_are_the_persons(pair: tuple[Customer, Customer]) -> None:
+    kept, merged = pair
+    merging.merge_customers(actor=SYSTEM, kept=kept, merged=merged)
+    survey = a_survey("nps")
+    for name in ({"external_id": "m"}, {"id": str(merged.pk)}, {"email": "k@b.de"}):
+        entry = read_entry({"answers": {"score": 9}, "customer": name}, live_survey(survey.pk))
+        recorded = record_response(actor=SYSTEM, survey_id=survey.pk, entry=entry)
+        assert recorded.customer is not None
+        assert recorded.customer.id == kept.pk
+    assert set(Response.objects.values_list("customer", flat=True)) == {kept.pk}
+
+
+def test_what_was_filed_while_merging_is_brought_along(pair: tuple[Customer, Customer]) -> None:
+    kept, merged = pair
+    merge = merging.merge_customers(actor=SYSTEM, kept=kept, merged=merged)
+    late = ConsentRecord.objects.create(customer=merged, purpose="contact", channel="any", state="given")
+    follow_merge({"merged": str(merged.pk)})
+    assert ConsentRecord.objects.get(pk=late.pk).customer_id == kept.pk
+    merging.undo_merge(actor=SYSTEM, merge=merge)
+    assert ConsentRecord.objects.get(pk=late.pk).customer_id == merged.pk
 
 
 def test_what_cannot_be_merged_is_refused(pair: tuple[Customer, Customer]) -> None:

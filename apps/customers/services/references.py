@@ -123,6 +123,12 @@ def look_up(references: Iterable[CustomerReference]) -> dict[CustomerReference, 
     return found
 
 
+def people_of(ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Of each record the person it is, or is part of; ids of nobody are left out. One query."""
+    rows = Customer.records.filter(pk__in=list(ids)).values_list("pk", "merged_into_id")
+    return {pk: merged_into or pk for pk, merged_into in rows}
+
+
 def insert_missing(references: Iterable[CustomerReference]) -> list[UUID]:
     """Make the customers that these name and that are not there; the ids of the new ones. Inside `with_identities`."""
     at = now()
