@@ -88,7 +88,7 @@ def life_of(customer: Customer, today: dt.date, zone: ZoneInfo, chance: random.R
         if chance.random() < share and when <= yesterday:
             yield at(when), name, channel, {}
     leaves = day + dt.timedelta(days=chance.randrange(90, 400)) if chance.random() < LEAVES else None
-    yield from _invoices(day, leaves or yesterday, price, at, chance)
+    yield from _invoices(day, min(leaves or yesterday, yesterday), price, at, chance)
     if leaves and leaves <= yesterday:
         yield at(leaves), "Contract Cancelled", chance.choice(["web", "mail", "phone"]), {"tariff": tariff}
 

@@ -85,6 +85,7 @@ def test_its_customers_have_lives_companies_and_segments_and_the_personas_their_
         assert Interaction.objects.filter(customer=None).count() == 0
         assert Interaction.objects.values("customer").distinct().count() == customers
         assert Interaction.objects.filter(event="Invoice Issued").count() > 3000
+        assert not Interaction.objects.filter(is_time_received=True).exists()
         assert Account.objects.count() == len(story.COMPANIES)
         sizes = dict(Segment.objects.values_list("name", "size"))
         assert set(sizes) == {name for name, _description, _rule in story.SEGMENTS}
