@@ -36,6 +36,7 @@ from apps.interactions.messages import (
     describe,
     read_envelope,
     read_message,
+    read_sent_at,
     understand,
     unpack,
 )
@@ -167,18 +168,18 @@ def _take_batch(body: bytes, holder: Holder | None, received_at: datetime) -> Fa
     limits = _within_limit(holder)
     messages: list[Message] = []
     refusals: list[Refusal] = []
+    sent_at = read_sent_at(envelope.sentAt)
+    context = envelope.context if isinstance(envelope.context, dict) else None
     for part in envelope.batch:
         raw: RawMessage | None = None
         kind = ""
         try:
-            raw_bytes = bytes(part)
-            if len(raw_bytes) > MAX_MESSAGE:
+            text = bytes(part)
+            if len(text) > MAX_MESSAGE:
                 raise Unreadable(_("A message has at most %(limit)d bytes.") % {"limit": MAX_MESSAGE})
-            raw = read_message(raw_bytes)
+            raw = read_message(text)
             kind = str(raw.type or "")
-            messages.append(
-                understand(raw, kind=kind, received_at=received_at, sent_at=envelope.sentAt, context=envelope.context)
-            )
+            messages.append(understand(raw, kind=kind, received_at=received_at, sent_at=sent_at, context=context))
         except Unreadable as error:
             if len(refusals) < MAX_LOGGED:
                 refusals.append(describe(raw, error, kind))

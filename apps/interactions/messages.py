@@ -7,9 +7,10 @@ names that are not ours are ignored (docs/events.md says what is taken from wher
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from django.utils.translation import gettext as _
 from apps.customers.identity import Named, clean_named
 from apps.interactions.models import Interaction
 from apps.interactions.refused import Refusal
-from cxm.api.parsers import MAX_DEPTH, SUSPICIOUS, refuse_depth, refuse_unstorable
+from cxm.api.parsers import MAX_DEPTH, MAX_INTEGER, refuse_depth, refuse_unstorable
 from cxm.api.problems import BadBody
 from cxm.channels import Channel
 from cxm.partitions import placed_time
@@ -37,6 +38,9 @@ SCREEN_EVENT: Final = "Screen viewed"
 KINDS: Final = ("identify", "track", "page", "screen", "group", "alias")
 BATCHES: Final = ("batch", "import")
 GZIP: Final = b"\x1f\x8b"
+NUL: Final = b"\\u0000"
+MAX_REMEMBERED: Final = 1_000
+"""Bytes of a context that is kept in memory, as most messages of a sender have the same one."""
 
 Text = str | int | float | None
 Names = dict[str, Any] | list[Any] | None
@@ -86,7 +90,17 @@ class RawMessage(msgspec.Struct):
     writeKey: Text = None
     traits: Names = None
     properties: Names = None
-    context: Names = None
+    context: msgspec.Raw = msgspec.Raw(b"null")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is taken from a message's context: shared by many messages, so never changed."""
+
+    traits: Mapping[str, Any]
+    channel: Any
+    library: str
+    kept: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +148,12 @@ def read_envelope(body: bytes) -> Envelope:
     """The messages of a batch, unread. Raises Unreadable when it is not JSON or not a batch."""
     try:
         body.decode()
-        return _envelopes.decode(body)
+        envelope = _envelopes.decode(body)
+        if envelope.context and NUL in body:
+            refuse_unstorable(envelope.context, "context")
+        return envelope
+    except BadBody as error:
+        raise Unreadable(error.errors[0]["message"], error.errors[0]["field"]) from None
     except UnicodeDecodeError:
         raise Unreadable(_("The body is not UTF-8.")) from None
     except RecursionError:
@@ -149,7 +168,7 @@ def read_message(raw: bytes) -> RawMessage:
         if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
             refuse_depth(raw)
         message = _messages.decode(raw)
-        if SUSPICIOUS.search(raw):
+        if NUL in raw:
             refuse_unstorable(msgspec.json.decode(raw), "")
     except UnicodeDecodeError:
         raise Unreadable(_("The message is not UTF-8.")) from None
@@ -186,6 +205,8 @@ def read_time(value: Text) -> datetime | None:
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value.strip())
+            if moment.tzinfo is UTC:
+                return moment
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         seconds = value / 1000 if abs(value) >= 10**11 else value
         return datetime.fromtimestamp(seconds, UTC)
@@ -222,18 +243,22 @@ def occurred_at(message: RawMessage, sent_at: datetime | None, received_at: date
 
 
 def understand(
-    raw: RawMessage, *, kind: str, received_at: datetime, sent_at: Text = None, context: Names = None
+    raw: RawMessage,
+    *,
+    kind: str,
+    received_at: datetime,
+    sent_at: datetime | None = None,
+    context: Mapping[str, Any] | None = None,
 ) -> Message:
     """What a message means. ``sent_at`` and ``context`` are those of its batch. Raises Unreadable naming the field."""
     if kind not in KINDS:
         raise Unreadable(_("Send the type: one of %(kinds)s.") % {"kinds": ", ".join(KINDS)}, "type")
-    own = _names(raw.context, "context")
-    around = {**_names(context, "context"), **own} if context else own
+    around = context_of(raw.context, context)
     properties, traits = _names(raw.properties, "properties"), _names(raw.traits, "traits")
-    said_of_person = _names(around.get("traits"), "context.traits")
-    if kind == "identify":
+    said_of_person = around.traits
+    if kind == "identify" and traits:
         said_of_person = {**said_of_person, **traits}
-    when = occurred_at(raw, _sent_at(sent_at, raw.sentAt), received_at)
+    when = occurred_at(raw, sent_at or read_sent_at(raw.sentAt), received_at)
     named = clean_named(
         user_id=_text(raw.userId),
         email=_text_or_none(said_of_person.get("email")),
@@ -245,7 +270,7 @@ def understand(
         alias_of=_previous(raw) if kind == "alias" else None,
     )
     _require_somebody(kind, named)
-    key = _text(raw.messageId) or None
+    key = _text(raw.messageId)
     if kind in ("identify", "alias"):
         return Message(kind, named, key, when)
     if kind == "group":
@@ -256,25 +281,27 @@ def understand(
         key,
         when,
         event=_event(kind, raw),
-        channel=_channel(kind, raw, around, properties),
+        channel=_channel(kind, raw, around.channel, properties),
         properties=_properties(kind, raw, properties),
-        context=kept_context(around),
+        context=around.kept,
     )
 
 
 def describe(raw: RawMessage | None, error: Unreadable, kind: str) -> Refusal:
     """The refusal of a message, as far as it could be read; ids of people stay out of it."""
     if raw is None:
-        return Refusal(error.reason[:300], error.field[:120], kind[:20])
-    library = raw.context.get("library") if isinstance(raw.context, dict) else None
-    name = library.get("name") if isinstance(library, dict) else None
+        return Refusal(error.reason[:300], storable(error.field)[:120], storable(kind)[:20])
+    try:
+        library = context_of(raw.context, None).library
+    except Unreadable:
+        library = ""
     return Refusal(
         reason=error.reason[:300],
-        field=error.field[:120],
+        field=storable(error.field)[:120],
         kind=storable(kind)[:20],
         event=storable(_text(raw.event) or "")[:200],
         message_id=storable(_text(raw.messageId) or "")[:200],
-        library=storable(name)[:80] if isinstance(name, str) else "",
+        library=storable(library)[:80],
     )
 
 
@@ -288,10 +315,26 @@ def _names(value: Any, field: str) -> dict[str, Any]:
     if isinstance(value, dict):
         if len(value) > MAX_PROPERTIES:
             raise Unreadable(_("At most %(most)d names can stand here.") % {"most": MAX_PROPERTIES}, field)
+        if is_huge(value.values()):
+            raise Unreadable(_("A number is too large."), field)
         return value
     if not value:
         return {}
     raise Unreadable(_("This must be an object."), field)
+
+
+def is_huge(values: Iterable[Any]) -> bool:
+    """Whether there is a whole number that no column can hold among these, at any depth."""
+    for value in values:
+        kind = type(value)
+        if kind is str or kind is float:
+            continue
+        if kind is int:
+            if not -MAX_INTEGER <= value <= MAX_INTEGER:
+                return True
+        elif (kind is dict and is_huge(value.values())) or (kind is list and is_huge(value)):
+            return True
+    return False
 
 
 def _text(value: Text) -> str | None:
@@ -306,15 +349,12 @@ def _text_or_none(value: Any) -> str | None:
     return _text(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
-def _sent_at(of_batch: Text, of_message: Text) -> datetime | None:
-    """When the batch, or else the message, was sent; a time that cannot be read is none: it only corrects another."""
-    for value in (of_batch, of_message):
-        try:
-            if (moment := read_time(value)) is not None:
-                return moment
-        except ValueError:
-            continue
-    return None
+def read_sent_at(value: Text) -> datetime | None:
+    """When a batch or a message was sent; a time that cannot be read is none: it only corrects another."""
+    try:
+        return read_time(value)
+    except ValueError:
+        return None
 
 
 def _group(raw: RawMessage) -> str:
@@ -362,9 +402,9 @@ _SENDERS: Final = {"browser": "web", "mobile": "app", "server": "api"}
 _USUAL: Final = {"page": "web", "screen": "app"}
 
 
-def _channel(kind: str, raw: RawMessage, context: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
+def _channel(kind: str, raw: RawMessage, around: Any, properties: Mapping[str, Any]) -> str:
     """One of our channels: as the properties, the message or its context name it, else what the kind suggests."""
-    for value in (properties.get("channel"), raw.channel, context.get("channel")):
+    for value in (properties.get("channel"), raw.channel, around):
         if isinstance(value, str):
             if value in _CHANNELS:
                 return value
@@ -376,6 +416,37 @@ def _channel(kind: str, raw: RawMessage, context: Mapping[str, Any], properties:
 _PAGE: Final = ("url", "path", "referrer", "title")
 _CAMPAIGN: Final = ("name", "source", "medium", "term", "content")
 _LIBRARY: Final = ("name", "version")
+
+
+def context_of(raw: msgspec.Raw, of_batch: Mapping[str, Any] | None) -> Context:
+    """The context of a message laid over that of its batch. Raises Unreadable."""
+    text = bytes(raw)
+    if of_batch or len(text) > MAX_REMEMBERED or b'"traits"' in text:
+        return _read_context(text, of_batch)
+    return _remembered_context(text)
+
+
+@lru_cache(maxsize=4_000)
+def _remembered_context(raw: bytes) -> Context:
+    return _read_context(raw, None)
+
+
+def _read_context(raw: bytes, of_batch: Mapping[str, Any] | None) -> Context:
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Unreadable(_("This cannot be read."), "context") from None
+    context = _names(value, "context")
+    if of_batch:
+        context = {**of_batch, **context}
+    library = context.get("library")
+    name = library.get("name") if isinstance(library, dict) else None
+    return Context(
+        traits=_names(context.get("traits"), "context.traits"),
+        channel=context.get("channel"),
+        library=name if isinstance(name, str) else "",
+        kept=kept_context(context),
+    )
 
 
 def kept_context(context: Mapping[str, Any]) -> dict[str, Any]:
