@@ -241,6 +241,8 @@ class JourneyViewSet(TenantViewSet):
         parameters=[
             OpenApiParameter("from", str, description="Day (included, in the organisation's zone) or time."),
             OpenApiParameter("to", str, description="Day (included) or time (excluded)."),
+            OpenApiParameter("segment", str, description="Only answers of customers in this segment."),
+            OpenApiParameter("persona", str, description="Only answers of the people behind this persona."),
             OpenApiParameter("version", int, description="Only experiences while this version was in force."),
         ],
         responses={200: SCORES_SCHEMA},

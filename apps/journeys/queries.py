@@ -26,6 +26,7 @@ from cxm.actor import Actor
 from cxm.errors import NotFound
 
 WINDOW = ("from", "to")
+POPULATIONS = ("segment", "persona")
 
 
 @dataclass(frozen=True)
@@ -168,11 +169,13 @@ def journey_scores(
 ) -> MapScores:
     """Scores of the touchpoints of the published map over `from`..`to`, or of a version while it was in force.
 
+    `segment` and `persona` limit the scores, not the volume, to answers of customers who belong to it now.
+
     The first version reaches back without limit. An experience belongs to a version by when it was had, not by when
     it was told. Raises NotFound for a version that was never published, DomainErrors for a period that cannot be read.
     Five queries.
     """
-    selection = read_selection(window_of(params), actor=actor, organization=organization)
+    selection = read_selection(window_of(params, *POPULATIONS), actor=actor, organization=organization)
     number = version if version is not None else journey.published_version
     if number is None:
         return MapScores(None, [])
@@ -204,10 +207,10 @@ def scores_on(
     return found
 
 
-def window_of(params: QueryDict) -> QueryDict:
-    """Only the period of a query string: a map's scores take no other filter."""
+def window_of(params: QueryDict, *further: str) -> QueryDict:
+    """Only the period of a query string, and the further parameters named: a map's scores take no other filter."""
     window = QueryDict(mutable=True)
-    for name in WINDOW:
+    for name in (*WINDOW, *further):
         if name in params:
             window[name] = str(params[name])
     return window

@@ -11,8 +11,11 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.journeys.models import JourneyVersion
 from apps.metrics.folding import refold_organization
+from apps.segments.models import Segment, SegmentMember
+from apps.surveys.models import Survey
 from cxm.scope import tenant
 from tests.factories import an_api_client
+from tests.factories.customers import a_customer
 from tests.factories.maps import a_journey, a_touchpoint
 from tests.factories.surveys import a_survey, an_answer
 
@@ -196,6 +199,19 @@ def test_scores_of_a_version_are_those_while_it_was_in_force(client: Any, measur
     assert nps(client, measured, "?version=1&from=2026-01-01") == (1, (2, 0.0))
     assert nps(client, measured, "?version=2&to=2026-03-16") == (2, (2, 100.0))
     assert nps(client, measured, "?version=1&from=2026-03-16") == (1, None)
+
+
+def test_scores_of_a_segment_are_those_of_the_people_in_it_now(acme: Any, client: Any, measured: str) -> None:
+    with tenant(acme):
+        segment = Segment.objects.create(name="One", kind="static", state="ready", size=1)
+        customer = a_customer()
+        SegmentMember.objects.create(segment=segment, customer=customer)
+        survey = Survey.objects.get()
+        an_answer(survey, 10, customer_id=customer.pk, occurred_at=datetime(2026, 3, 14, 12, tzinfo=UTC))
+        an_answer(survey, 0, customer_id=a_customer().pk, occurred_at=datetime(2026, 3, 16, 12, tzinfo=UTC))
+    assert nps(client, measured, f"?segment={segment.pk}") == (2, (1, 100.0))
+    assert nps(client, measured, f"?segment={segment.pk}&version=2") == (2, None)
+    assert client.get(f"{measured}scores/?segment={customer.pk}").status_code == 400
 
 
 def test_scores_have_the_promised_shape(client: Any, measured: str) -> None:
