@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
+from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
-from apps.customers.identity import attach_entries, with_identities
+from apps.customers.identity import attach_entries, require_alone, with_identities
 from apps.customers.identity_graph import Entry, Graph, look_up
 from apps.customers.identity_rules import EMAIL, PHONE, USER, Node
 from apps.customers.identity_statements import rank_of, said_by_values
+from apps.customers.models import Customer
 from apps.customers.services import FIELDS, clean_value
 from apps.organizations.models import Unit
+from apps.outbox.services import emit_many
 from cxm.actor import Actor
 from cxm.errors import FieldError
 from cxm.ids import parse_uuid
@@ -170,3 +173,26 @@ def _outside_branch(actor: Actor, values: Values, best: Node, known: Graph) -> F
     if unit is None or not actor.can("customers.edit", unit.pk):
         return {"field": "unit", "code": "required", "message": _("Choose a unit of your own branch.")}
     return None
+
+
+@transaction.atomic
+def delete_customers(*, actor: Actor, customers: Collection[UUID]) -> int:
+    """Remove these people with their identifiers and memberships (best 500 at a time); how many there were.
+
+    For those that only an import knows: who was merged with somebody, or is merged into somebody, is left. Emits
+    ``customers.customer_deleted`` for each.
+    """
+    actor.require("customers.edit")
+    return with_identities(lambda: _delete_all(actor, customers))
+
+
+def _delete_all(actor: Actor, customers: Collection[UUID]) -> int:
+    require_alone()
+    joined = Customer.records.filter(merged_into__in=customers).values("merged_into")
+    rows = Customer.objects.filter(pk__in=customers).exclude(pk__in=joined)
+    found = list(rows.values_list("pk", flat=True))
+    if found:
+        record(actor=actor, action="customers.deleted", fields=["import"])
+        emit_many("customers.customer_deleted", [{"customer": str(pk)} for pk in found])
+        Customer.records.filter(pk__in=found).delete()
+    return len(found)

@@ -221,8 +221,8 @@ def _members(job: ImportJob, kept: Kept) -> int:
 def _customers(job: ImportJob, kept: Kept) -> int:
     changes = _some(job, ImportChange.Kind.CUSTOMER)
     if changes:
-        assert job.finished_at is not None
-        kept.update(restore_customers(actor=ACTOR, changes=changes, ended=job.finished_at))
+        began, ended = job.started_at or job.created_at, job.finished_at or now()
+        kept.update(restore_customers(actor=ACTOR, changes=changes, began=began, ended=ended))
     return _forget(changes)
 
 

@@ -10,43 +10,59 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from apps.customers.bulk import CustomerRow, delete_customers, upsert_customers
+from apps.customers.identity import require_alone
 from apps.customers.models import Customer, CustomerIdentifier
-from apps.customers.services import delete_customer, update_customer
 from apps.imports.models import ImportChange
 from apps.imports.writers.customers import ATTRIBUTE, field_of
 from apps.segments.models import Segment, SegmentMember
 from cxm.actor import Actor
-from cxm.errors import DomainError
 
 DERIVED = ("CustomerIdentifier", "SegmentMember", "Customer")
 """What refers to a customer without anything having come to them: looked at in another way below."""
 
 
-def restore_customers(*, actor: Actor, changes: Sequence[ImportChange], ended: datetime) -> Counter[str]:
-    """Undo these changes to customers; how many could not be, by reason (undoing.REASONS).
+def restore_customers(
+    *, actor: Actor, changes: Sequence[ImportChange], began: datetime, ended: datetime
+) -> Counter[str]:
+    """Undo these changes to customers; how many could not be, by reason (undoing.REASONS). Inside with_identities.
 
     Args:
-        ended: when the import was over. A customer made by it stays when anything has come to them since.
+        began, ended: when the import ran. A customer made by it stays when anything has come to them since.
     """
+    require_alone()
     kept: Counter[str] = Counter()
-    made = [change.subject for change in changes if change.former is None]
     people = {row.pk: row for row in Customer.records.filter(pk__in=[change.subject for change in changes])}
-    used = in_use([pk for pk in made if pk in people], since=ended)
+    made = [change.subject for change in changes if change.former is None and change.subject in people]
+    used = in_use(made, since=ended)
+    unused: list[UUID] = []
+    rows: list[CustomerRow] = []
+    brought = Q()
     for change in changes:
         person = people.get(change.subject)
         if person is None:
             kept["gone"] += 1
-        elif change.former is None:
-            if person.merged_into_id or person.pk in used.merged:
-                kept["merged"] += 1
-            elif person.pk in used.ids or person.updated_at > ended:
-                kept["used"] += 1
-            else:
-                delete_customer(actor=actor, customer=person)
-        elif person.merged_into_id:
+        elif person.merged_into_id or person.pk in used.merged:
             kept["merged"] += 1
+        elif change.former is not None:
+            values, left = _former_values(person, change)
+            kept["changed"] += left
+            if values:
+                rows.append(CustomerRow({"external_id": person.external_id, **values}))
+            for name in ("email", "phone"):
+                if name in values and change.stated.get(name):
+                    brought |= Q(customer=person.pk, kind=name, value=change.stated[name])
+        elif person.pk in used.ids or person.updated_at > ended:
+            kept["used"] += 1
         else:
-            kept["changed"] += _give_back(actor, person, change)
+            unused.append(person.pk)
+    if unused:
+        delete_customers(actor=actor, customers=unused)
+    if rows:
+        for outcome in upsert_customers(actor=actor, rows=rows):
+            kept["changed"] += outcome.state == "refused"
+    if brought:
+        CustomerIdentifier.objects.filter(brought, created_at__gte=began, created_at__lte=ended).delete()
     return kept
 
 
@@ -80,8 +96,8 @@ def in_use(ids: Collection[UUID], *, since: datetime) -> Used:
     return found
 
 
-def _give_back(actor: Actor, person: Customer, change: ImportChange) -> int:
-    """Write the former values where the import's still stand; how many fields are left as they are."""
+def _former_values(person: Customer, change: ImportChange) -> tuple[dict[str, Any], int]:
+    """The former values of what still is as the import put it, and how many fields somebody has changed since."""
     values: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     left = 0
@@ -94,9 +110,4 @@ def _give_back(actor: Actor, person: Customer, change: ImportChange) -> int:
             values[name] = former
     if attributes:
         values["attributes"] = attributes
-    if values:
-        try:
-            update_customer(actor=actor, customer=person, merge=True, values=values)
-        except DomainError:
-            return len(change.former)
-    return left
+    return values, left

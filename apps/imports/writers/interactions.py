@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from apps.customers.identity import Named
@@ -17,14 +19,16 @@ from apps.imports.mapping import ColumnMapping
 from apps.imports.models import ImportChange, ImportJob
 from apps.imports.staging import StagedRow
 from apps.imports.writers.base import PeopleSeen, Refusal, Taken, Writer, free_values, reason_of
-from apps.interactions.models import Interaction, InteractionKey
+from apps.interactions.models import Interaction
 from apps.interactions.store import NewInteraction, key_of, record_interactions
 from cxm.channels import Channel
 from cxm.errors import DomainError
+from cxm.scope import current_tenant_id
 
 PROPERTY = "properties."
 SOURCE = Interaction.Source.IMPORT.value
 MAX_EVENT = 200
+MOST_TIMES = 10_000
 MAX_PROPERTY = 1_000
 CHANNELS = frozenset(Channel.values)
 FORMER = ("id", "customer_id", "identity_id", "kind", "event", "channel", "occurred_at", "properties", "import_id")
@@ -39,6 +43,7 @@ class InteractionWriter(Writer):
     def __init__(self, job: ImportJob, mapping: ColumnMapping, zone: ZoneInfo) -> None:
         self._import_id, self._zone = job.pk, zone
         self._date_format = mapping.date_format or ISO
+        self._times: dict[str, datetime] = {}
 
     def take(self, rows: list[tuple[int, StagedRow]]) -> Taken:
         taken = Taken()
@@ -52,12 +57,13 @@ class InteractionWriter(Writer):
             {row.named.user_id for row in new if row.named and row.named.user_id},
             {row.named.email for row in new if row.named and row.named.email and not row.named.user_id},
         )
-        before = _known(new)
+        keys = [key_of(SOURCE, row.key or "") for row in new]
+        before = _known(keys)
         recorded = record_interactions(actor=self.actor, rows=new, update_known=True)
         taken.created, taken.updated = recorded.inserted, recorded.updated
         taken.changes = [Change(ImportChange.Kind.CUSTOMER.value, pk) for pk in seen.made()]
         for position, pk in recorded.ids.items():
-            key_id = key_of(SOURCE, new[position].key or "")
+            key_id = keys[position]
             if key_id in before:
                 changed = Change(ImportChange.Kind.INTERACTION.value, key_id, before[key_id], {"id": str(pk)})
                 taken.changes.append(changed)
@@ -76,7 +82,7 @@ class InteractionWriter(Writer):
             raise ValueError(_("There is no customer."))
         if "occurred_at" not in values:
             raise ValueError(_("There is no time."))
-        occurred_at = parse_date(values["occurred_at"], self._date_format, self._zone)
+        occurred_at = self._time(values["occurred_at"])
         channel = values.get("channel", Channel.OTHER.value).lower()
         if channel not in CHANNELS:
             message = _("There is no channel “%(channel)s”. Known: %(known)s.")
@@ -98,23 +104,48 @@ class InteractionWriter(Writer):
             import_id=self._import_id,
         )
 
+    def _time(self, text: str) -> datetime:
+        """The instant; files of days say the same ones again and again."""
+        known = self._times.get(text)
+        if known is None:
+            if len(self._times) > MOST_TIMES:
+                self._times.clear()
+            known = self._times[text] = parse_date(text, self._date_format, self._zone)
+        return known
 
-def _known(rows: Sequence[NewInteraction]) -> dict[UUID, dict[str, Any]]:
-    """By key the interactions that are there already, as the journal keeps them. One query when there is none."""
-    keys = [key_of(SOURCE, row.key or "") for row in rows]
-    found = InteractionKey.objects.filter(pk__in=keys, interaction_id__isnull=False)
-    by_interaction = {interaction: key for key, interaction in found.values_list("pk", "interaction_id")}
-    if not by_interaction:
-        return {}
-    stored = Interaction.objects.filter(pk__in=by_interaction).values(*FORMER)
-    return {
-        by_interaction[row["id"]]: {
-            name: value if isinstance(value, str | dict) or value is None else _text(value)
-            for name, value in row.items()
+
+def _known(keys: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """By key the interactions that are there already, as the journal keeps them. One query when there is none.
+
+    Two queries and no join: it would ask every month for every key.
+    """
+    tenant_id = str(current_tenant_id())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT interaction_id, id FROM interactions_interactionkey"
+            " WHERE tenant_id = %s AND id = ANY(%s::uuid[]) AND interaction_id IS NOT NULL",
+            [tenant_id, _array(keys)],
+        )
+        key_of_interaction = dict(cursor.fetchall())
+        if not key_of_interaction:
+            return {}
+        ids = sorted(key_of_interaction)
+        cursor.execute(
+            f"SELECT {', '.join(FORMER)} FROM interactions_interaction"
+            " WHERE tenant_id = %s AND id = ANY(%s::uuid[]) AND id BETWEEN %s AND %s",
+            [tenant_id, _array(ids), str(ids[0]), str(ids[-1])],
+        )
+        return {
+            key_of_interaction[row[0]]: dict(zip(FORMER, map(_plain, row), strict=True)) for row in cursor.fetchall()
         }
-        for row in stored
-    }
 
 
-def _text(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+def _array(ids: Sequence[UUID]) -> str:
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
+def _plain(value: Any) -> Any:
+    """A column as JSON has it."""
+    if value is None or isinstance(value, str | dict):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else str(value)
