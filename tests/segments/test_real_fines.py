@@ -61,13 +61,13 @@ def test_paid_within_sixty_days(fines: list[dict[str, Any]]) -> None:
         for case in created
     )
     often = sum(len(payments) >= 2 for payments in paid.values())
-    dear = {event["case_id"] for event in fines if event["activity"] == "Create Fine" and float(event["amount"]) > 36}
-    assert min(quick, often, len(dear)) > 100
+    cheap = {event["case_id"] for event in fines if event["activity"] == "Create Fine" and float(event["amount"]) < 36}
+    assert min(quick, often, len(cheap)) > 100
     rule = {"sequence": [{"event": "Create Fine"}, {"event": "Payment"}], "within_days": 60}
     assert a_segment(rule).size == quick
     for other, expected in (
         ({"event": "Payment", "count": {"op": ">=", "value": 2}}, often),
         ({"event": "Payment", "count": {"op": "=", "value": 0}}, len(created) - len(paid)),
-        ({"event": "Create Fine", "where": [{"property": "amount", "op": ">", "value": 36}]}, len(dear)),
+        ({"event": "Create Fine", "where": [{"property": "amount", "op": "<", "value": 36}]}, len(cheap)),
     ):
         assert count_matching(Actor.system("test"), parse_rule(other)).n == expected
