@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET
 
+from apps.customers.masking import mask_values
 from apps.customers.models import Customer
 from apps.dashboards.answers import answered_questions
 from apps.dashboards.forms import FeedbackFilterForm, ScoreFilterForm, with_usual_period
@@ -33,6 +35,7 @@ from apps.organizations.models import Organization
 from apps.organizations.queries import unit_tree
 from apps.personas.queries import visible as visible_personas
 from apps.segments.models import Segment
+from apps.surveys.holding import readable
 from apps.surveys.models import Response
 from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
@@ -140,6 +143,7 @@ def feedback_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
         "page_title": found.customer or gettext("Answer"),
         "response": found,
         "questions": answered_questions(found, actor=actor),
+        "attributes": mask_values(found.attributes, partial(readable, found, actor)),
         "may_see_customer": actor.can("customers.view", found.customer.unit_id if found.customer else None),
     }
     return render_page(request, "feedback/detail.html", context)

@@ -223,7 +223,7 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "POST privacy/requests/": lambda: {"kind": "access", "person": "Ada", "reply_to": "ada@example.com"},
     "PUT privacy/requests/{id}/": lambda: {"kind": "access", "notes": text()},
     "POST privacy/requests/{id}/identity/": lambda: {"method": "document", "confirmed": True},
-    "POST privacy/requests/{id}/complete/": lambda: {},
+    "POST privacy/requests/{id}/complete/": dict,
     "POST privacy/requests/{id}/refuse/": lambda: {"reason": "withdrawn"},
     "PUT privacy/retention/": lambda: {"rules": {"interactions": 24}},
     "POST suppressions/": lambda: {"email": f"{text()}@example.com"},
