@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
@@ -15,10 +16,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.customers import queries, services
+from apps.customers import merging, queries, services
 from apps.customers.filters import CustomerFilter
 from apps.customers.look_ups import record_customer_read
-from apps.customers.models import ConsentRecord, Customer
+from apps.customers.models import ConsentRecord, Customer, CustomerMerge
 from apps.customers.rules import MAX_ATTRIBUTES, clean_external_id
 from apps.customers.timeline import timeline_of
 from apps.customers.timeline_filters import TimelineFilter
@@ -28,7 +29,8 @@ from cxm.api.problems import BadBody
 from cxm.api.renderers import render_json
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
-from cxm.api.viewsets import TenantViewSet, one_transaction
+from cxm.api.viewsets import TenantViewSet, one_transaction, uuid_or_404
+from cxm.errors import DomainError, NotFound
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True, "maxProperties": MAX_ATTRIBUTES})
@@ -75,6 +77,63 @@ class CustomerSerializer(TenantModelSerializer):
         if "unit_id" in values:
             values["unit"] = values.pop("unit_id")
         return values
+
+
+class IdentifierSerializer(TenantSerializer):
+    """One identifier of a person."""
+
+    kind = serializers.ChoiceField(choices=["user_id", "email", "phone", "anonymous_id"])
+    value = serializers.CharField()
+
+
+class CustomerDetailSerializer(CustomerSerializer):
+    """A customer with every identifier, and the ids of the records that were merged into this person."""
+
+    identifiers = serializers.SerializerMethodField()
+    merged = serializers.SerializerMethodField()
+
+    class Meta(CustomerSerializer.Meta):
+        fields = (*CustomerSerializer.Meta.fields, "identifiers", "merged")
+
+    @extend_schema_field(IdentifierSerializer(many=True))
+    def get_identifiers(self, row: Customer) -> list[dict[str, str]]:
+        return merging.identifiers_of(row.pk)
+
+    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
+    def get_merged(self, row: Customer) -> list[str]:
+        return [str(pk) for pk in merging.records_of(row.pk)[1:]]
+
+
+class WhichCustomerSerializer(TenantSerializer):
+    """The other customer of a merge: by our id, or by the organisation's own."""
+
+    customer = serializers.UUIDField(required=False, allow_null=True)
+    external_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1_000)
+
+
+class UnmergeSerializer(TenantSerializer):
+    """Which merged record is to be a customer of its own again; without it the one merged last."""
+
+    customer = serializers.UUIDField(required=False, allow_null=True)
+
+
+class UnmergedSerializer(TenantSerializer):
+    """The person that is left, and the one that is back."""
+
+    customer = CustomerDetailSerializer()
+    restored = CustomerDetailSerializer()
+
+
+class MergeSerializer(TenantModelSerializer):
+    """One merge into this person; `undone_at` says when it was taken back."""
+
+    merged = serializers.UUIDField(source="merged_id")
+    external_id = serializers.CharField(source="merged.external_id", allow_null=True)
+    name = serializers.CharField(source="merged.name")
+
+    class Meta:
+        model = CustomerMerge
+        fields = ("id", "merged", "external_id", "name", "how", "merged_at", "undone_at")
 
 
 class ConsentSerializer(TenantModelSerializer):
@@ -126,12 +185,24 @@ class CustomerViewSet(TenantViewSet):
         "read_by_external_id": "customers.view",
         "upsert_by_external_id": "customers.edit",
         "timeline": "customers.view",
+        "merge": "customers.edit",
+        "unmerge": "customers.edit",
+        "merges": "customers.view",
         "consents": "customers.view",
         "add_consent": "customers.edit",
     }
 
     def get_queryset(self) -> QuerySet[Customer]:
         return queries.customers(self.request.actor)
+
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
+        """Lists leave out what would cost queries a row."""
+        detailed = self.action != "list" and self.serializer_class is CustomerSerializer
+        return CustomerDetailSerializer if detailed else super().get_serializer_class()
+
+    def filter_lookup(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The person; the id of a merged record means the person it is part of."""
+        return queryset.filter(pk=merging.id_of_person(pk=uuid_or_404(self.kwargs["id"])))
 
     def create_object(self, data: dict[str, Any]) -> Customer:
         return services.create_customer(actor=self.request.actor, **data)
@@ -168,7 +239,11 @@ class CustomerViewSet(TenantViewSet):
         """
         values = self.validated(partial=True)
         if request.headers.get("If-Match"):
-            list(Customer.objects.select_for_update().filter(external_id=external_id).values_list("pk"))
+            list(
+                Customer.objects.select_for_update()
+                .filter(pk=merging.id_of_person(external_id=external_id))
+                .values_list("pk")
+            )
             row = self.find_by_external_id(external_id)
             require_match(request, etag_of(render_json(self.representation(row))))
         row, made = services.upsert_customer(actor=self.request.actor, external_id=external_id, values=values)
@@ -182,9 +257,62 @@ class CustomerViewSet(TenantViewSet):
             wanted = clean_external_id(external_id)
         except ValueError:
             raise Http404 from None
-        row = self.get_queryset().filter(external_id=wanted).first() if wanted else None
+        row = self.get_queryset().filter(pk=merging.id_of_person(external_id=wanted)).first() if wanted else None
         if row is None:
             raise Http404
+        return row
+
+    @extend_schema(request=WhichCustomerSerializer, responses=CustomerDetailSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None, ordering_fields={})
+    @one_transaction
+    def merge(self, request: Request, id: str) -> Response:
+        """Make the customer in the body a part of this one; answers with this person.
+
+        What this customer lacks is filled in, attributes are merged by time, and everything the other has comes along.
+        """
+        person = self.get_object()
+        asked = WhichCustomerSerializer(data=self.object_body())
+        asked.is_valid(raise_exception=True)
+        other = self.record_named(**asked.validated_data)
+        merging.merge_customers(actor=self.request.actor, kept=person, merged=other)
+        return Response(self.representation(self.reread(person)))
+
+    @extend_schema(request=UnmergeSerializer, responses=UnmergedSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None, ordering_fields={})
+    @one_transaction
+    def unmerge(self, request: Request, id: str) -> Response:
+        """Undo a merge: the record is a customer of its own again, exactly as it was."""
+        person = self.get_object()
+        asked = UnmergeSerializer(data=self.object_body() if self.request.data else {})
+        asked.is_valid(raise_exception=True)
+        merge = merging.merge_in_force(person, asked.validated_data.get("customer"))
+        restored = merging.undo_merge(actor=self.request.actor, merge=merge)
+        person = self.reread(person)
+        return Response({"customer": self.representation(person), "restored": self.representation(restored)})
+
+    @extend_schema(responses=MergeSerializer(many=True))
+    @action(
+        detail=True,
+        serializer_class=MergeSerializer,
+        filterset_class=None,
+        ordering_fields={"merged_at": "merged_at"},
+        ordering="-merged_at",
+    )
+    def merges(self, request: Request, id: str) -> Response:
+        """The merges into this person, newest first, those undone included."""
+        rows = self.paginate_queryset(merging.merges_of(self.get_object()))
+        return self.get_paginated_response(MergeSerializer(rows, many=True).data)
+
+    def record_named(self, customer: UUID | None = None, external_id: str | None = None) -> Customer:
+        """The record that a merge names and the actor may see. Raises DomainError naming the field, NotFound."""
+        field = "customer" if customer or not external_id else "external_id"
+        if not customer and not external_id:
+            message = _("Send the other customer's id as customer, or external_id.")
+            raise DomainError(message, field="customer", code="required")
+        rows = merging.visible_records(self.request.actor)
+        row = rows.filter(pk=customer).first() if customer else rows.filter(external_id=external_id).first()
+        if row is None:
+            raise NotFound(_("There is no such customer."), field=field)
         return row
 
     @extend_schema(
@@ -256,4 +384,7 @@ class CustomerViewSet(TenantViewSet):
 
 def register(router: ApiRouter) -> None:
     """Add this app's resources to the API."""
+    from apps.customers.api_accounts import register as register_accounts
+
     router.register("customers", CustomerViewSet, basename="customer")
+    register_accounts(router)

@@ -199,7 +199,7 @@ def said_by_traits(traits: Mapping[str, Any], at: datetime) -> Said:
             said[column] = (cleaned, rank)
             if not isinstance(rest[trait], Mapping):
                 del rest[trait]
-    for name, value in flattened(rest):
+    for name, value in flattened(rest).items():
         said.setdefault(ATTRIBUTE + name, (value, rank))
     trim(said)
     return said
@@ -223,7 +223,7 @@ TRAITS: Final[dict[str, tuple[str, Callable[[str], str | None]]]] = {
 }
 
 
-def flattened(traits: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def flattened(traits: Mapping[str, Any]) -> dict[str, Any]:
     """Names and values as attributes can hold them (rules.py)."""
     found: list[tuple[str, Any]] = []
     pending: list[tuple[str, Any, int]] = [(str(name), value, 1) for name, value in traits.items()]
@@ -237,8 +237,7 @@ def flattened(traits: Mapping[str, Any]) -> list[tuple[str, Any]]:
         fitted = fit(value)
         if name and (fitted is not None or value is None):
             found.append((name, fitted))
-    found.sort(key=lambda item: (item[0], json_text(item[1])), reverse=True)
-    return list(reversed(list(dict(found).items())))
+    return dict(sorted(found, key=lambda item: (item[0], json_text(item[1]))))
 
 
 def fit(value: Any, *, in_list: bool = False) -> Any:

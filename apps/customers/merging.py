@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -153,6 +154,18 @@ def person_of(row: Customer) -> Customer:
     return Customer.objects.defer("search_text").get(pk=row.merged_into_id)
 
 
+def id_of_person(**named: Any) -> Subquery:
+    """For a query: the id of the person whose record, merged or not, has this ``pk`` or ``external_id``."""
+    return Subquery(Customer.records.filter(**named).values(person=Coalesce("merged_into_id", "id"))[:1])
+
+
+def visible_records(actor: Actor) -> QuerySet[Customer]:
+    """People and merged records that the actor may see: all, or those of the actor's branch."""
+    rows = Customer.records.select_related("unit").defer("search_text")
+    units = actor.visible_units("customers.view")
+    return rows if units is None else rows.filter(unit_id__in=units)
+
+
 def records_of(person: UUID) -> list[UUID]:
     """The ids of everything that is this person: the record itself first, then those merged into it."""
     return [person, *Customer.records.filter(merged_into=person).order_by("pk").values_list("pk", flat=True)]
@@ -161,7 +174,8 @@ def records_of(person: UUID) -> list[UUID]:
 def identifiers_of(person: UUID) -> list[dict[str, str]]:
     """Every identifier of a person, as the API shows them: user ids first, then the earliest known. Two queries."""
     records = Customer.records.filter(Q(pk=person) | Q(merged_into=person)).exclude(external_id=None)
-    users = records.order_by("merged_into_id", "pk").values_list("external_id", flat=True)
+    own_first = F("merged_into_id").asc(nulls_first=True)
+    users = records.order_by(own_first, "pk").values_list("external_id", flat=True)
     found = [{"kind": "user_id", "value": value} for value in users if value]
     order = ("kind", "created_at", "value")
     rows = CustomerIdentifier.objects.filter(customer=person).order_by(*order).values("kind", "value")

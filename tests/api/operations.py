@@ -162,6 +162,12 @@ def a_static_segment() -> dict[str, Any]:
     return {"id": member.segment_id, "customer_id": member.customer_id}
 
 
+def a_person_of_two() -> dict[str, Any]:
+    """A customer into whom another one was merged."""
+    merge = make(apps.get_model("customers.CustomerMerge"))
+    return {"id": str(merge.kept_id)}
+
+
 def a_touch() -> dict[str, Any]:
     """A call that a colleague wrote down, of a customer."""
     customer = make(apps.get_model("customers.Customer"))
@@ -175,9 +181,11 @@ def an_objection() -> dict[str, Any]:
 
 
 ROWS: dict[str, Callable[[], dict[str, Any]]] = {
+    "accounts/": row("customers.Account", id="pk"),
     "activities/": row("interactions.Activity", id="pk"),
     "audit/": an_audit_entry,
     "customers/": row("customers.Customer", id="pk", external_id="external_id"),
+    "customers/{id}/unmerge/": a_person_of_two,
     "customers/{customer_id}/": row("customers.Customer", customer_id="pk"),
     "customers/{customer_id}/touches/": a_touch,
     "exports/": row("imports.ExportJob", id="pk"),
@@ -228,6 +236,10 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "PUT privacy/retention/": lambda: {"rules": {"interactions": 24}},
     "POST suppressions/": lambda: {"email": f"{text()}@example.com"},
     "POST suppressions/{id}/lift/": lambda: {"reason": "asked again", "asked_by_person": True},
+    "POST accounts/": lambda: {"key": text("acme"), "name": "Acme", "attributes": {"seats": 20}},
+    "PUT accounts/{id}/": lambda: {"name": "Acme AG", "attributes": {"seats": 30}},
+    "POST customers/{id}/merge/": lambda: {"customer": row("customers.Customer", id="pk")()["id"]},
+    "POST customers/{id}/unmerge/": dict,
     "POST customers/{id}/consents/": lambda: {
         "purpose": "surveys",
         "channel": "email",
