@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -41,7 +42,7 @@ def activities() -> QuerySet[Activity]:
     return Activity.objects.select_related("owner")
 
 
-def activity_for(pk: object) -> Activity:
+def activity_for(pk: UUID) -> Activity:
     """One activity. Raises NotFound."""
     found = activities().filter(pk=pk).first()
     if found is None:
@@ -150,7 +151,7 @@ def add_customers(
     return Added(len(rows), unknown[:100], len(unknown))
 
 
-def customers_named(actor: Actor, entries: list[str]) -> dict[str, Any]:
+def customers_named(actor: Actor, entries: list[str]) -> dict[str, UUID]:
     """The person's id for each entry that is an external id or an e-mail address of one. Three queries."""
     people = Customer.objects.all()
     units = actor.visible_units(PERMISSION)
@@ -158,16 +159,16 @@ def customers_named(actor: Actor, entries: list[str]) -> dict[str, Any]:
         people = people.filter(unit_id__in=units)
     emails = {entry.lower() for entry in entries if "@" in entry}
     of_id = dict(people.filter(external_id__in=entries).values_list("external_id", "pk"))
-    of_email: dict[str, Any] = {}
-    for email, pk in people.filter(email__in=emails).order_by("-created_at", "-pk").values_list("email", "pk"):
-        of_email[email] = pk
+    oldest_last = people.filter(email__in=emails).order_by("-created_at", "-pk")
+    of_email = dict(oldest_last.values_list("email", "pk"))
     further = CustomerIdentifier.objects.filter(kind="email", value__in=emails, customer__in=people)
     of_identifier = dict(further.values_list("value", "customer_id"))
-    found = {}
+    found: dict[str, UUID] = {}
     for entry in entries:
-        pk = of_id.get(entry) or of_identifier.get(entry.lower()) or of_email.get(entry.lower())
-        if pk:
-            found[entry] = pk
+        address = entry.lower()
+        person = of_id.get(entry) or of_identifier.get(address) or of_email.get(address)
+        if person:
+            found[entry] = person
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db import connection
@@ -96,11 +96,11 @@ _CONVERTED: Final = """
         SELECT customer_id, min(occurred_at) AS at FROM interactions_interaction
          WHERE tenant_id = %(tenant)s AND activity_id = %(activity)s AND customer_id IS NOT NULL GROUP BY customer_id
     ), seen AS (
-        SELECT at + %(window)s <= %(now)s AS has_ended, EXISTS (
+        SELECT at + %(hours)s * interval '1 hour' <= %(now)s AS has_ended, EXISTS (
                    SELECT 1 FROM interactions_interaction s
                     WHERE s.tenant_id = %(tenant)s AND s.customer_id = touched.customer_id
                       AND s.event = %(event)s AND s.properties @> %(where)s::jsonb
-                      AND s.occurred_at BETWEEN touched.at AND touched.at + %(window)s
+                      AND s.occurred_at BETWEEN touched.at AND touched.at + %(hours)s * interval '1 hour'
                ) AS has_converted
           FROM touched
     )
@@ -118,7 +118,7 @@ def conversion_of(activity: Activity, at: datetime) -> Conversion:
             {
                 "tenant": str(current_tenant_id()),
                 "activity": str(activity.pk),
-                "window": timedelta(days=activity.window_days),
+                "hours": 24 * activity.window_days,
                 "now": at,
                 "event": activity.success_event,
                 "where": json.dumps(activity.success_where),

@@ -38,7 +38,7 @@ def volumes(*, touchpoint_ids: Collection[UUID], start: datetime | None, end: da
     touchpoints; the second by the index on event and time, in the months of the window alone.
     """
     matched = Touchpoint.objects.filter(pk__in=touchpoint_ids, event_match__isnull=False)
-    matchers = list(matched.values_list("pk", "event_match"))
+    matchers = [(pk, match) for pk, match in matched.values_list("pk", "event_match") if match]
     if not matchers:
         return {}
     found = dict.fromkeys((pk for pk, _match in matchers), 0)

@@ -53,9 +53,10 @@ def read_cursor(
     """Which way the page lies, and the condition for the rows beyond the position; None for the first page."""
     text = request.GET.get("cursor", "")
     try:
-        direction, *position = decode_cursor(purpose, text) if text else ["after"]
-        if not position or direction not in ("after", "before"):
+        which, *position = decode_cursor(purpose, text) if text else ["after"]
+        if not position or which not in ("after", "before"):
             return "after", None
+        direction: Direction = "before" if which == "before" else "after"
         return direction, after(rows, column, descending != (direction == "before"), position)
     except BadBody:
         return "after", None
