@@ -173,7 +173,8 @@ def import_checked_file(*, actor: Actor, job: ImportJob) -> ImportJob:
     """
     actor.require("imports.run")
     checked = _locked(job)
-    if not checked.dry_run or checked.state != ImportJob.State.DONE or not file_of(checked).exists():
+    is_over = checked.dry_run and checked.state == ImportJob.State.DONE
+    if not is_over or not checked.file or not file_of(checked).exists():
         raise Conflict(_("Only a file that was checked, and is still kept, can be imported this way. Upload it again."))
     started = ImportJob.objects.create(
         kind=checked.kind,

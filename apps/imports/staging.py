@@ -51,6 +51,8 @@ def staged_file_of(job: ImportJob) -> Path:
 
 def remove_files(job: ImportJob) -> None:
     """Remove what lies on the disk for a job, whatever a killed worker left too."""
+    if not job.file:
+        return
     upload = file_of(job)
     for path in (upload, *upload.parent.glob(f"{upload.name}.*")):
         path.unlink(missing_ok=True)

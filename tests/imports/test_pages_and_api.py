@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -10,15 +16,42 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.customers.models import Customer
+from apps.imports import exports
 from apps.imports.carrying import run_import
 from apps.imports.exports import run_export
 from apps.imports.models import ExportJob, ImportJob
+from apps.interactions.models import Interaction
 from apps.organizations.models import Organization
+from apps.segments.services import create_segment
 from apps.surveys.models import Response, Survey
 from apps.surveys.services import record_responses
 from cxm.actor import Actor
+from cxm.exports import _kinds as registered_kinds
+from cxm.exports import export_kinds
 from cxm.scope import tenant
 from tests.factories import a_member, an_api_client, an_organization, make, signed_in
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    """What it gives on another thread, which has a database connection of its own."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def run_sql(sql: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
 
 
 def upload(text: str = "score,text\n9,good\nx,bad\n") -> SimpleUploadedFile:
@@ -215,3 +248,160 @@ def test_answers_are_exported_as_the_feedback_list_shows_them(acme: Organization
         "/api/v1/exports/", {"kind": "responses", "format": "csv", "filters": {"band": "martian"}}, format="json"
     )
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "band")
+
+
+# -- undo, checks, stopping ------------------------------------------------------------------------------------------
+
+
+def test_a_manager_checks_a_file_imports_it_and_takes_it_back(acme: Organization) -> None:
+    browser = signed_in(a_member(acme, "manager"))
+    base = f"/o/{acme.slug}/imports/"
+    file = SimpleUploadedFile("events.csv", b"customer_id,event,date\nc1,Paid,2026-01-31\nc1,,2026-01-31\n")
+    answer = browser.post(f"{base}new/", {"kind": "interactions", "file": file})
+    assert answer.status_code == 302, answer.content.decode()[:2000]
+    page = browser.get(answer.url).content.decode()
+    assert "Which column is what?" in page and "properties of the event" in page
+    chosen = {"map.customer.external_id": "customer_id", "map.event": "event", "map.occurred_at": "date"}
+    assert browser.post(answer.url, {**chosen, "dry_run": "on"}).status_code == 302
+    run_import(ImportJob.objects.get().pk)
+    page = browser.get(answer.url).content.decode()
+    assert "1 new, 0 changed" in page and "Import this file now" in page and "Undo this import" not in page
+    assert not Interaction.objects.exists()
+    answer = browser.post(f"{answer.url}import/")
+    job = ImportJob.objects.get(dry_run=False)
+    assert answer.url == f"{base}{job.pk}/"
+    run_import(job.pk)
+    page = browser.get(answer.url).content.decode()
+    assert "See the events" in page and "Undo this import" in page and Interaction.objects.count() == 1
+    assert browser.post(f"{answer.url}undo/").status_code == 302
+    assert "Being undone" in browser.get(answer.url).content.decode()
+    run_import(job.pk)
+    assert "This import was undone." in browser.get(answer.url).content.decode()
+    assert not Interaction.objects.exists() and not Customer.objects.exists()
+    assert browser.post(f"{answer.url}undo/").status_code == 409
+
+
+def test_a_running_import_says_how_long_it_will_take(acme: Organization) -> None:
+    job = make(ImportJob)
+    ImportJob.objects.filter(pk=job.pk).update(
+        state="running", staged=True, rows=910, position=10, speed=5.0, percent=10, accepted=10
+    )
+    page = signed_in(a_member(acme, "manager")).get(f"/o/{acme.slug}/imports/{job.pk}/").content.decode()
+    assert "10 of 910 rows" in page and "about 3 minutes left" in page and 'hx-trigger="every 1s"' in page
+    body = an_api_client(acme).get(f"/api/v1/imports/{job.pk}/").json()
+    assert (body["state"], body["percent"], body["seconds_left"]) == ("running", 10, 180)
+
+
+def test_members_of_a_new_segment_come_from_a_file(acme: Organization) -> None:
+    Customer.objects.create(external_id="c1")
+    browser = signed_in(a_member(acme, "manager"))
+    base = f"/o/{acme.slug}/imports/"
+    file = SimpleUploadedFile("vips.csv", b"customer_id\nc1\nc2\n")
+    sent = {"kind": "segment_members", "segment": "new", "segment_name": "VIPs", "members": "add", "file": file}
+    answer = browser.post(f"{base}new/", sent)
+    assert answer.status_code == 302, answer.content.decode()[:2000]
+    browser.post(answer.url, {"map.customer.external_id": "customer_id"})
+    job = ImportJob.objects.get()
+    run_import(job.pk)
+    page = browser.get(answer.url).content.decode()
+    assert "Members of VIPs" in page and "1 row refused" in page and "See the segment" in page
+
+
+def test_every_kind_has_a_page_to_choose_its_columns(acme: Organization, survey: Survey) -> None:
+    browser = signed_in(a_member(acme, "manager"))
+    for kind, text in (("customers", "id,name\n1,Ann\n"), ("totals", "month,0,1,2\n2025-03,1,2,3\n")):
+        file = SimpleUploadedFile("x.csv", text.encode())
+        answer = browser.post(f"/o/{acme.slug}/imports/new/", {"kind": kind, "survey": str(survey.pk), "file": file})
+        assert answer.status_code == 302, answer.content.decode()[:2000]
+        page = browser.get(answer.url).content.decode()
+        assert "Which column is what?" in page and "number" in page
+
+
+def test_a_program_names_the_segment_and_watches_the_undoing(acme: Organization) -> None:
+    Customer.objects.create(external_id="c1")
+    segment = create_segment(actor=Actor.system("test"), name="VIPs", kind="static")
+    client = an_api_client(acme)
+    sent = {
+        "kind": "segment_members",
+        "segment": str(segment.pk),
+        "members": "replace",
+        "mapping": json.dumps({"customer.external_id": "no"}),
+        "file": SimpleUploadedFile("vips.csv", b"no\nc1\n"),
+    }
+    answer = client.post("/api/v1/imports/", sent, format="multipart")
+    assert answer.status_code == 202, answer.content
+    path = f"/api/v1/imports/{answer.json()['id']}/"
+    assert client.post(f"{path}undo/").status_code == 409
+    run_import(answer.json()["id"])
+    body = client.get(path).json()
+    assert (body["state"], body["created"], body["members"], body["undo"]["possible"]) == ("done", 1, "replace", True)
+    answer = client.post(f"{path}undo/")
+    assert (answer.status_code, answer.json()["undo"]["state"]) == (202, "running")
+    run_import(body["id"])
+    body = client.get(path).json()
+    assert body["undo"] == {"possible": False, "state": "done", "percent": 100, "kept": []}
+    for wrong in ("nonsense", "018f0000-0000-7000-8000-000000000000", ""):
+        sent["segment"], sent["file"] = wrong, SimpleUploadedFile("vips.csv", b"no\nc1\n")
+        answer = client.post("/api/v1/imports/", sent, format="multipart")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "segment")
+
+
+def test_a_stopped_import_says_so(acme: Organization, survey: Survey) -> None:
+    client = an_api_client(acme)
+    sent = {"kind": "responses", "survey": str(survey.pk), "mapping": '{"score": "score"}', "file": upload()}
+    job = client.post("/api/v1/imports/", sent, format="multipart").json()
+    body = client.post(f"/api/v1/imports/{job['id']}/stop/").json()
+    assert (body["state"], body["error"]) == ("stopped", "It was stopped.")
+
+
+def test_a_waiting_export_can_be_given_up(acme: Organization) -> None:
+    client = an_api_client(acme)
+    job = client.post("/api/v1/exports/", {"kind": "customers", "format": "csv"}, format="json").json()
+    assert client.post(f"/api/v1/exports/{job['id']}/stop/").json()["state"] == "stopped"
+    run_export(job["id"])
+    assert client.get(f"/api/v1/exports/{job['id']}/").json()["file"] is None
+    assert client.post(f"/api/v1/exports/{job['id']}/stop/").status_code == 409
+
+
+def test_the_list_of_exports_offers_to_stop_and_says_what_is_no_longer_kept(acme: Organization) -> None:
+    ExportJob.objects.create(kind="customers", format="csv", state="running", percent=40)
+    ExportJob.objects.create(kind="customers", format="csv", state="done", file="")
+    page = signed_in(a_member(acme, "manager")).get(f"/o/{acme.slug}/exports/").content.decode()
+    assert "40 %" in page and "Stop" in page and "no longer kept" in page and 'hx-trigger="every 2s"' in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_running_export_renews_its_lease_tells_how_far_it_is_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    organization = an_organization("Acme")
+    monkeypatch.setattr(exports, "BEAT_SECONDS", 0.01)
+    with tenant(organization):
+        for number in range(3):
+            Customer.objects.create(external_id=str(number))
+        seen: list[tuple[str, int]] = []
+
+        def slow_rows(*_arguments: object) -> Iterator[tuple[str, ...]]:
+            """Rows that wait for the beat between them, until somebody stops the export after the second."""
+            for number in range(1, 1000):
+                yield (str(number),) * len(kind.columns)
+                deadline = time.monotonic() + 5
+                while time.monotonic() < deadline:
+                    rows = psql_rows(f"SELECT state, percent FROM imports_exportjob WHERE rows >= {min(number, 2)}")
+                    if rows:
+                        break
+                seen.extend(rows)
+                if number == 2:
+                    job_of_other_worker()
+
+        def psql_rows(sql: str) -> list[tuple[str, int]]:
+            """Asked on a connection of its own, as the writer's sees only its own snapshot."""
+            return in_thread(lambda: run_sql(sql))
+
+        def job_of_other_worker() -> None:
+            in_thread(lambda: exports.stop_export(actor=Actor.system("test"), job=ExportJob.objects.get()))
+
+        kind = export_kinds()["customers"]
+        monkeypatch.setitem(registered_kinds, "customers", replace(kind, rows=slow_rows, count=lambda *_arguments: 10))
+        job = exports.request_export(actor=Actor.system("test"), kind="customers", format="csv", filters={})
+        run_export(job.pk)
+        job.refresh_from_db()
+        assert (job.state, job.file) == ("stopped", "") and ("running", 20) in seen
