@@ -23,6 +23,7 @@ from django.db import DatabaseError, DataError, InterfaceError, connection
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from apps.customers.accounts import upsert_account
 from apps.customers.identity import attach, with_identities
 from apps.interactions.messages import (
     BATCHES,
@@ -290,6 +291,9 @@ def record_messages(*, actor: Actor, messages: Sequence[Message], refusals: Sequ
         recorded = Recorded()
         if rows:
             recorded = file_rows(actor=actor, rows=[row for row, _who in rows], attached=[who for _row, who in rows])
+        for message in messages:
+            if message.company and message.named.account:
+                upsert_account(key=message.named.account, traits=message.company, at=message.named.at)
         if refusals:
             write_down_refusals(refusals)
         return recorded
