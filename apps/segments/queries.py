@@ -20,7 +20,7 @@ from apps.customers.models import Customer
 from apps.customers.queries import customers
 from apps.segments.compiler import PEOPLE, Compiled, Facts, compile_rule, read_facts
 from apps.segments.models import Segment, SegmentMember
-from apps.segments.refresh import limited
+from apps.segments.planning import for_sets
 from apps.segments.rule import Rule
 from cxm.actor import Actor
 from cxm.errors import NotFound
@@ -152,7 +152,7 @@ def _scalar(sql: str, seconds: float, compiled: Compiled | None = None) -> int |
     """A number, or None when the statement takes too long."""
     params = compiled.params if compiled else {"tenant": current_tenant_id()}
     try:
-        with transaction.atomic(), limited(seconds), connection.cursor() as cursor:
+        with transaction.atomic(), for_sets(seconds), connection.cursor() as cursor:
             cursor.execute(sql, params)
             return int(cursor.fetchone()[0])
     except OperationalError:
@@ -182,7 +182,7 @@ def _few(actor: Actor, compiled: Compiled, seconds: float) -> list[UUID]:
 def _ids(sql: str, params: dict[str, Any], seconds: float) -> list[UUID]:
     """The ids that a query gives; none when it takes too long."""
     try:
-        with transaction.atomic(), limited(seconds), connection.cursor() as cursor:
+        with transaction.atomic(), for_sets(seconds), connection.cursor() as cursor:
             cursor.execute(sql, params)
             return [pk for (pk,) in cursor.fetchall()]
     except OperationalError:

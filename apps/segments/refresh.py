@@ -17,13 +17,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 
 from apps.segments import membership
 from apps.segments.compiler import Dependencies, Facts, compile_rule, dependencies, read_facts
 from apps.segments.models import Segment
+from apps.segments.planning import for_sets
 from apps.segments.rule import Rule, parse_rule
 from cxm.logging import describe_exception
 
@@ -73,11 +74,12 @@ def follow(customers: Collection[UUID], concerns: Callable[[Dependencies], bool]
         request_refresh(segment.id for segment in concerned)
         return
     ids = sorted(customers)
-    for first in range(0, len(ids), membership.CHUNK):
-        portion = ids[first : first + membership.CHUNK]
-        is_any_gone = membership.hold(portion) < len(portion)
-        for segment in concerned:
-            _follow_in(segment, facts, portion, is_any_gone=is_any_gone)
+    with for_sets():
+        for first in range(0, len(ids), membership.CHUNK):
+            portion = ids[first : first + membership.CHUNK]
+            is_any_gone = membership.hold(portion) < len(portion)
+            for segment in concerned:
+                _follow_in(segment, facts, portion, is_any_gone=is_any_gone)
 
 
 def _follow_in(live: Live, facts: Facts, customers: Sequence[UUID], *, is_any_gone: bool) -> None:
@@ -144,9 +146,8 @@ def refresh_segment(segment_id: UUID, *, seconds: float = LONGEST_SECONDS, most:
         return _finish(segment, due, Dependencies())
     rule = parse_rule(segment.rule)
     facts = read_facts(rule)
-    with transaction.atomic():
-        with limited(seconds):
-            come, gone = membership.difference(segment, compile_rule(rule, at=now(), facts=facts))
+    with transaction.atomic(), for_sets(seconds):
+        come, gone = membership.difference(segment, compile_rule(rule, at=now(), facts=facts))
     if most is not None and len(come) + len(gone) > 16 * most:
         return False
     for packed, apply in ((gone, membership.remove), (come, membership.add)):
@@ -171,7 +172,8 @@ def _apply(
         if segment.revision == seen.revision:
             change(segment, customers)
         else:
-            membership.decide(segment, rule, facts, customers)
+            with for_sets():
+                membership.decide(segment, rule, facts, customers)
         if segment.leased_until is not None:
             Segment.objects.filter(pk=segment.pk).update(leased_until=now() + LEASE)
     return True
@@ -196,26 +198,6 @@ def _finish(seen: Segment, due: Any, needs: Dependencies) -> bool:
 
 
 _FINISHED = ("size", "computed_at", "state", "error", "attempts", "leased_until", "is_time_bound", "refresh_at")
-
-
-class limited:
-    """Give up a statement after so many seconds, and lend it memory for its joins; inside a transaction."""
-
-    def __init__(self, seconds: float) -> None:
-        self.milliseconds = max(1, int(seconds * 1000))
-
-    def __enter__(self) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('statement_timeout'), current_setting('work_mem')")
-            self.before = cursor.fetchone()
-            cursor.execute(f"SET LOCAL statement_timeout = {self.milliseconds}")
-            cursor.execute("SET LOCAL work_mem = '64MB'")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if error is None:  # a failed statement ends in a rollback, which brings the old settings back
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = '{self.before[0]}'")
-                cursor.execute(f"SET LOCAL work_mem = '{self.before[1]}'")
 
 
 # -- the queue
