@@ -13,11 +13,13 @@ from django.views.decorators.csrf import csrf_exempt
 from apps.interactions.ingest import PREFLIGHT, SHORT, Call, answer_call, refused, too_large
 from apps.interactions.messages import BATCHES, MAX_BATCH, MAX_MESSAGE
 from cxm.ingest import FastAnswer
+from cxm.web.views import public_view
 
 _SPARE: Final = 1024
 """Bytes by which a packed body can be larger than what is in it."""
 
 
+@public_view
 @csrf_exempt
 @transaction.non_atomic_requests
 def take_messages(request: HttpRequest, kind: str) -> HttpResponse:

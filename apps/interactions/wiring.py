@@ -50,6 +50,7 @@ register_nav(
         order=35,
     )
 )
+register_command(label=_("Events"), icon="activity", url_name="interactions:events", permission="interactions.view")
 register_command(
     label=_("New activity"), icon="plus", url_name="interactions:activity_create", permission="activities.edit"
 )

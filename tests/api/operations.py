@@ -196,6 +196,7 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "imports/{id}/import/": a_checked_import,
     "imports/{id}/stop/": a_waiting_import,
     "imports/{id}/undo/": an_import_that_can_be_undone,
+    "interactions/": row("interactions.Interaction", id="pk"),
     "journeys/": row("journeys.Journey", id="pk"),
     "members/": a_membership,
     "personas/": row("personas.Persona", id="pk"),
@@ -269,6 +270,14 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "POST imports/{id}/import/": dict,
     "POST imports/{id}/stop/": dict,
     "POST imports/{id}/undo/": dict,
+    "POST interactions/": lambda: {
+        "customer": {"external_id": text()},
+        "event": "Paid",
+        "occurred_at": "2026-01-31T10:00:00Z",
+        "channel": "api",
+        "properties": {"amount": 3},
+        "source_id": text(),
+    },
     "POST journeys/": lambda: {
         "name": text("Map"),
         "persona": None,

@@ -7,7 +7,8 @@ from django.utils.timezone import now
 
 from apps.customers.models import Customer
 from apps.interactions.activities import create_activity
-from apps.interactions.models import Activity, Interaction
+from apps.interactions.models import Activity, Interaction, InteractionKey, RefusedMessage
+from apps.interactions.refused import Refusal, write_down_refusals
 from apps.interactions.store import NewInteraction, record_interactions
 from cxm.actor import Actor
 from tests.factories.customers import a_customer
@@ -28,3 +29,15 @@ def an_interaction(
 @factory(Activity)
 def an_activity(**values: Any) -> Activity:
     return create_activity(actor=SYSTEM, values={"name": "Spring calls", **values})
+
+
+@factory(InteractionKey)
+def an_interaction_key() -> InteractionKey:
+    an_interaction(key=f"key-{now().timestamp()}")
+    return InteractionKey.objects.latest("pk")
+
+
+@factory(RefusedMessage)
+def a_refused_message() -> RefusedMessage:
+    write_down_refusals([Refusal("Send the name of the event.", "event", "track")])
+    return RefusedMessage.objects.latest("at")
