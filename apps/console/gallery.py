@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cxm.actor import Actor
 from cxm.charts import Bar, Note, TrendPoint, distribution, sparkline, trend
 from cxm.web.navigation import Link, NavItem
 
@@ -73,8 +74,14 @@ def gallery_context() -> dict[str, Any]:
     )
     return {
         "sample_links": [
-            Link(NavItem(group, label, icon, "gallery", None), "#", current=icon == "route", count=count)  # type: ignore[arg-type]
-            for group, label, icon, count in items
+            Link(
+                NavItem(group, label, icon, "gallery", None, count=lambda _actor, _organization, n=number: n),  # type: ignore[arg-type,misc]
+                "#",
+                Actor.system("gallery"),
+                None,
+                current=icon == "route",
+            )
+            for group, label, icon, number in items
         ],
         "form": SampleForm(),
         "sent": {"form": refused},

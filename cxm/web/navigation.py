@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from django.urls import NoReverseMatch, reverse
@@ -33,14 +34,20 @@ class NavItem:
     exact: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Link:
     """A navigation item as one person sees it in one organisation."""
 
     item: NavItem
     url: str
+    actor: Actor
+    organization: Any
     current: bool = False
-    count: int = 0
+
+    @cached_property
+    def count(self) -> int:
+        """What is to be done there. A query where the item counts something, so only for links that are drawn."""
+        return self.item.count(self.actor, self.organization) if self.item.count else 0
 
 
 _items: dict[str, NavItem] = {}
@@ -58,13 +65,10 @@ def registered() -> list[NavItem]:
     return sorted(_items.values(), key=lambda item: (GROUPS.index(item.group), item.order, item.url_name))
 
 
-def links(
-    actor: Actor, organization: Any, *, group: Group | None = None, path: str = "", with_counts: bool = False
-) -> list[Link]:
+def links(actor: Actor, organization: Any, *, group: Group | None = None, path: str = "") -> list[Link]:
     """The pages this actor may open, in order; those without a page are left out (a test names them).
 
-    The link whose address is the longest beginning of ``path`` is current. Costs no query without ``with_counts``;
-    with it, one call of every ``count`` that the items shown have.
+    The link whose address is the longest beginning of ``path`` is current. Costs no query.
     """
     found: list[Link] = []
     for item in registered():
@@ -74,8 +78,8 @@ def links(
             url = reverse(item.url_name, args=[organization.slug])
         except NoReverseMatch:
             continue
-        count = item.count(actor, organization) if with_counts and item.count else 0
-        found.append(Link(item, url, count=count))
+        found.append(Link(item, url, actor, organization))
     below = [link for link in found if path == link.url or (not link.item.exact and path.startswith(link.url))]
-    here = max(below, key=lambda link: len(link.url), default=None)
-    return [Link(link.item, link.url, link is here, link.count) for link in found]
+    if below:
+        max(below, key=lambda link: len(link.url)).current = True
+    return found

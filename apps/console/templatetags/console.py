@@ -34,13 +34,13 @@ def _scope(context: Context) -> tuple[Any, Any]:
 
 
 def _all_links(context: Context) -> list[Link]:
-    """The sidebar of this page, made once (the counts are queries)."""
+    """The sidebar of this page, made once."""
     actor, organization = _scope(context)
     if organization is None:
         return context.get("sample_links") or []
     request = _request(context)
     if not hasattr(request, "console_links"):
-        request.console_links = links(actor, organization, path=request.path, with_counts=True)
+        request.console_links = links(actor, organization, path=request.path)
     return request.console_links
 
 
