@@ -134,11 +134,11 @@ def _responses(job: ImportJob, kept: Kept) -> int:
 def _former_interactions(job: ImportJob, kept: Kept) -> int:
     """What the import changed is stored again as it was, under the key that it had."""
     changes = _some(job, ImportChange.Kind.INTERACTION)
-    people = {change.former[name] for change in changes for name in ("customer_id", "identity_id")}
+    people = {_former(change)[name] for change in changes for name in ("customer_id", "identity_id")}
     there = set(map(str, Customer.records.filter(pk__in=[pk for pk in people if pk]).values_list("pk", flat=True)))
     rows, keys = [], []
     for change in changes:
-        former = change.former
+        former = _former(change)
         named = former["identity_id"] if former["identity_id"] in there else former["customer_id"]
         if former["customer_id"] and named not in there:
             kept["interaction"] += 1
@@ -173,7 +173,7 @@ def _former_responses(job: ImportJob, kept: Kept) -> int:
         if row is None or row.updated_at.isoformat() != change.stated["updated_at"]:
             kept["response"] += 1
             continue
-        former = change.former
+        former = _former(change)
         entries.append(
             NewResponse(
                 answers=former["answers"],
@@ -239,6 +239,11 @@ STEPS: tuple[Step, ...] = (
 
 def _some(job: ImportJob, kind: str) -> list[ImportChange]:
     return list(ImportChange.objects.filter(job=job, kind=kind).order_by("subject")[:CHUNK])
+
+
+def _former(change: ImportChange) -> dict[str, Any]:
+    """What stood there before: an interaction or an answer in the journal was always changed, never made."""
+    return change.former or {}
 
 
 def _forget(changes: list[ImportChange]) -> int:

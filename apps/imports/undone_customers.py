@@ -88,7 +88,8 @@ def in_use(ids: Collection[UUID], *, since: datetime) -> Used:
         column = relation.field.attname  # type: ignore[union-attr]
         rows = model._base_manager.filter(**{f"{column}__in": ids}).values_list(column, flat=True).distinct()
         (found.merged if model.__name__ == "CustomerMerge" else found.ids).update(rows)
-    found.merged.update(Customer.records.filter(merged_into__in=ids).values_list("merged_into", flat=True))
+    joined = Customer.records.filter(merged_into__in=ids).values_list("merged_into_id", flat=True)
+    found.merged.update(pk for pk in joined if pk)
     listed = SegmentMember.objects.filter(customer__in=ids, segment__kind=Segment.Kind.STATIC)
     found.ids.update(listed.values_list("customer_id", flat=True))
     came = Q(kind=CustomerIdentifier.Kind.ANONYMOUS) | Q(created_at__gt=since)
@@ -101,7 +102,7 @@ def _former_values(person: Customer, change: ImportChange) -> tuple[dict[str, An
     values: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     left = 0
-    for name, former in change.former.items():
+    for name, former in (change.former or {}).items():
         if field_of(person, name) != change.stated.get(name):
             left += 1
         elif name.startswith(ATTRIBUTE):

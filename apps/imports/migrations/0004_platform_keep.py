@@ -13,6 +13,7 @@ FORMER_DUE = "state IN ('queued', 'running')"
 def without_former(table: str) -> migrations.RunSQL:
     """Take away what 0002 let the platform see, and give it back on the way back."""
     former = LetPlatformSeeWhatIsDue(table, FORMER_COLUMNS, FORMER_DUE)
+    assert former.reverse_sql is not None
     return migrations.RunSQL(sql=former.reverse_sql, reverse_sql=former.sql)
 
 
