@@ -25,8 +25,13 @@ DELETE = "delete"
 class Holder(Protocol):
     """What one app keeps of customers."""
 
-    name: str
-    label: Any
+    @property
+    def name(self) -> str:
+        """By what exports and journals call it."""
+
+    @property
+    def label(self) -> Any:
+        """What people read."""
 
     def move(self, merged: UUID, kept: UUID) -> list[str]:
         """Give everything of one record to another; the ids of what was moved, for the journal."""

@@ -52,7 +52,9 @@ class RequestEditForm(forms.Form):
         label=_("Notes"), required=False, max_length=5_000, widget=forms.Textarea(attrs={"rows": 3})
     )
     due_at = _day(label=_("To be answered by"))
-    assigned_to = forms.ModelChoiceField(label=_("Who looks after it"), queryset=None, required=False)
+    assigned_to: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        label=_("Who looks after it"), queryset=None, required=False
+    )
     waiting = forms.BooleanField(label=_("Waiting for the person"), required=False)
 
     def __init__(self, *args: Any, members: Any, **kwargs: Any) -> None:

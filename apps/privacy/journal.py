@@ -42,7 +42,7 @@ class Line:
     def of(cls, erasure: Erasure) -> Line:
         """The line of a row."""
         ids = tuple(UUID(text) for text in erasure.customers)
-        return cls(erasure.pk, erasure.tenant_id, ids, tuple(erasure.digests), erasure.at)
+        return cls(erasure.pk, UUID(str(erasure.tenant_id)), ids, tuple(erasure.digests), erasure.at)
 
     def text(self) -> str:
         """The line as it is written."""
@@ -150,10 +150,9 @@ def returned(lines: list[Line]) -> list[UUID]:
         )
         if known:
             found[merged_into or pk] = None
-    identifiers = CustomerIdentifier.objects.exclude(customer=None).iterator(chunk_size=5_000)
-    for customer, kind, value, created_at in ((i.customer_id, i.kind, i.value, i.created_at) for i in identifiers):
-        if created_at <= until.get(digest_of(kind, value), _NEVER):
-            found[customer] = None
+    for row in CustomerIdentifier.objects.exclude(customer=None).iterator(chunk_size=5_000):
+        if row.customer_id and row.created_at <= until.get(digest_of(row.kind, row.value), _NEVER):
+            found[row.customer_id] = None
     return list(found)
 
 

@@ -33,8 +33,8 @@ def privacy_requests() -> QuerySet[PrivacyRequest]:
         default=Value(0),
         output_field=IntegerField(),
     )
-    rows = PrivacyRequest.objects.select_related("customer", "assigned_to").alias(is_closed=is_closed)
-    return rows.order_by("is_closed", "due_at", "-received_at", "id")
+    rows = PrivacyRequest.objects.select_related("customer", "assigned_to").alias(answered=is_closed)
+    return rows.order_by("answered", "due_at", "-received_at", "id")
 
 
 def overdue_requests() -> int:
@@ -107,7 +107,7 @@ class ProofLine:
 def proof_lines(row: PrivacyRequest) -> list[ProofLine]:
     """The steps of a request, oldest first. One query for the names."""
     ids = {parse_uuid(step["by"].get("id")) for step in row.proof if step["by"].get("kind") == "user"}
-    names = {user.pk: str(user) for user in get_user_model().objects.filter(pk__in=ids - {None})}
+    names = {user.pk: str(user) for user in get_user_model().objects.filter(pk__in=[pk for pk in ids if pk])}
     lines = []
     for step in row.proof:
         by = step["by"]
