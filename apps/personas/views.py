@@ -195,7 +195,7 @@ def persona_segment(request: MemberRequest, pk: UUID) -> HttpResponse:
     typed = request.POST if request.method == "POST" else None
     wrong: list[FieldError] = []
     if typed is not None and typed.get("do") != "more" and form.is_valid():
-        values = {"segment": form.cleaned_data["segment"] or None, "claims": claims_of(typed)}
+        values: dict[str, Any] = {"segment": form.cleaned_data["segment"] or None, "claims": claims_of(typed)}
         try:
             services.update_persona(actor=request.actor, persona=persona, **values)
         except DomainErrors as error:

@@ -51,10 +51,11 @@ def choices_for(segment_id: UUID | None = None) -> Choices:
     Events are the names of the last 90 days; attributes and properties are those of the 2,000 newest rows, with the
     values they often have. The segment itself is not offered as a condition of itself.
     """
+    others = Segment.objects.exclude(pk=segment_id) if segment_id else Segment.objects.all()
     return Choices(
         surveys=_named(Survey.objects.filter(anonymous=False).order_by("name").values_list("pk", "name")),
         touchpoints=_named(Touchpoint.objects.order_by("name").values_list("key", "name")),
-        segments=_named(Segment.objects.exclude(pk=segment_id).order_by("name").values_list("pk", "name")),
+        segments=_named(others.order_by("name").values_list("pk", "name")),
         units=[(str(unit.id), "\u2003" * level + unit.name) for unit, level in unit_tree().walk(None)],
         events=event_names(),
         attributes=_often(
@@ -67,7 +68,7 @@ def choices_for(segment_id: UUID | None = None) -> Choices:
 
 def event_names() -> list[str]:
     """Names of events of the last 90 days, in order, at most 200."""
-    values = {"tenant": current_tenant_id(), "since": first_id(now() - RECENT), "most": MOST_EVENTS}
+    values: dict[str, Any] = {"tenant": current_tenant_id(), "since": first_id(now() - RECENT), "most": MOST_EVENTS}
     with connection.cursor() as cursor:
         cursor.execute(_EVENT_NAMES, values)
         return [name for (name,) in cursor.fetchall()]

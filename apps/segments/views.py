@@ -126,7 +126,12 @@ def edit(request: MemberRequest, segment: Segment | None) -> HttpResponse:
             return see_other(request, org_url(request.organization, "segments:detail", pk=saved.pk))
     elif do:
         state.press(do)
-    context = {"form": form, "segment": segment, "is_static": is_static, "builder_url": request.get_full_path()}
+    context: dict[str, Any] = {
+        "form": form,
+        "segment": segment,
+        "is_static": is_static,
+        "builder_url": request.get_full_path(),
+    }
     if not is_static:
         context |= state.context()
         suffix = f"?segment={segment.pk}" if segment else ""
