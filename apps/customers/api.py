@@ -202,7 +202,7 @@ class CustomerViewSet(TenantViewSet):
 
     def filter_lookup(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The person; the id of a merged record means the person it is part of."""
-        return queryset.filter(pk=merging.id_of_person(pk=uuid_or_404(self.kwargs["id"])))
+        return queryset.filter(pk=queries.id_of_person(pk=uuid_or_404(self.kwargs["id"])))
 
     def create_object(self, data: dict[str, Any]) -> Customer:
         return services.create_customer(actor=self.request.actor, **data)
@@ -241,7 +241,7 @@ class CustomerViewSet(TenantViewSet):
         if request.headers.get("If-Match"):
             list(
                 Customer.objects.select_for_update()
-                .filter(pk=merging.id_of_person(external_id=external_id))
+                .filter(pk=queries.id_of_person(external_id=external_id))
                 .values_list("pk")
             )
             row = self.find_by_external_id(external_id)
@@ -257,7 +257,7 @@ class CustomerViewSet(TenantViewSet):
             wanted = clean_external_id(external_id)
         except ValueError:
             raise Http404 from None
-        row = self.get_queryset().filter(pk=merging.id_of_person(external_id=wanted)).first() if wanted else None
+        row = self.get_queryset().filter(pk=queries.id_of_person(external_id=wanted)).first() if wanted else None
         if row is None:
             raise Http404
         return row

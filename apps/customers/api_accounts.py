@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import django_filters
 from django.db.models import QuerySet
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -14,26 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.customers import accounts
+from apps.customers.account_filters import AccountFilter
 from apps.customers.api import AttributesField, CustomerSerializer
 from apps.customers.models import Account
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantModelSerializer
 from cxm.api.viewsets import TenantViewSet
-
-
-class AccountFilter(django_filters.FilterSet):
-    """Search by name and key, for the page and the API."""
-
-    q = django_filters.CharFilter(method="search", label=_("Search"), max_length=200)
-    key = django_filters.CharFilter(lookup_expr="exact", label=_("Key"), max_length=200)
-
-    class Meta:
-        model = Account
-        fields: tuple[str, ...] = ()
-
-    def search(self, queryset: QuerySet[Account], _name: str, value: str) -> QuerySet[Account]:
-        """Every word in name or key."""
-        return accounts.matching_accounts(queryset, value)
 
 
 class AccountSerializer(TenantModelSerializer):

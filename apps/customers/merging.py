@@ -9,8 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -37,6 +36,10 @@ LABELS: Mapping[str, Any] = {
     "language": gettext_lazy("Language"),
     "timezone": gettext_lazy("Time zone"),
 }
+
+
+SHOWN = 20
+"""Merges listed on a profile."""
 
 
 @transaction.atomic
@@ -154,11 +157,6 @@ def person_of(row: Customer) -> Customer:
     return Customer.objects.defer("search_text").get(pk=row.merged_into_id)
 
 
-def id_of_person(**named: Any) -> Subquery:
-    """For a query: the id of the person whose record, merged or not, has this ``pk`` or ``external_id``."""
-    return Subquery(Customer.records.filter(**named).values(person=Coalesce("merged_into_id", "id"))[:1])
-
-
 def visible_records(actor: Actor) -> QuerySet[Customer]:
     """People and merged records that the actor may see: all, or those of the actor's branch."""
     rows = Customer.records.select_related("unit").defer("search_text")
@@ -201,6 +199,16 @@ def merge_in_force(person: Customer, merged: UUID | None = None) -> CustomerMerg
     if found is None:
         raise NotFound(_("Nothing that could be undone was merged into this customer."), field="customer")
     return found
+
+
+def merges_of_profile(actor: Actor, customer: Customer) -> dict[str, Any] | None:
+    """The card of the profile: merges, and others who show the same address or number. None without any."""
+    context = {
+        "merges": list(merges_of(customer)[:SHOWN]),
+        "duplicates": possible_duplicates(actor, customer, limit=3),
+        "may_merge": actor.can("customers.edit", customer.unit_id),
+    }
+    return context if context["merges"] or context["duplicates"] else None
 
 
 def possible_duplicates(actor: Actor, customer: Customer, limit: int = 10) -> list[Customer]:

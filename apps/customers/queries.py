@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from apps.customers.models import ConsentRecord, Customer, CustomerIdentifier
@@ -22,9 +23,17 @@ def customers(actor: Actor) -> QuerySet[Customer]:
     return rows if units is None else rows.filter(unit_id__in=units)
 
 
+def id_of_person(**named: Any) -> Subquery:
+    """For a query: the id of the person whose record, merged or not, has this ``pk`` or ``external_id``."""
+    return Subquery(Customer.records.filter(**named).values(person=Coalesce("merged_into_id", "id"))[:1])
+
+
 def customer_for(actor: Actor, pk: UUID) -> Customer:
-    """One customer the actor may see. Raises NotFound, also for another branch or organisation."""
-    customer = customers(actor).filter(pk=pk).first()
+    """One customer the actor may see; the id of a merged record means the person it is part of.
+
+    Raises NotFound, also for another branch or organisation.
+    """
+    customer = customers(actor).filter(pk=id_of_person(pk=pk)).first()
     if customer is None:
         raise NotFound
     return customer

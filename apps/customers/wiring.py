@@ -9,6 +9,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from apps.customers.filters import CustomerFilter
+from apps.customers.merging import merges_of_profile
+from apps.customers.profile_page import register_profile_action, register_profile_section
 from apps.customers.queries import customers
 from apps.customers.search import matching
 from apps.customers.timeline import consent_items, register_source
@@ -92,6 +94,28 @@ register_nav(
         shortcut="c",
     )
 )
+register_nav(
+    NavItem(
+        group="understand",
+        label=_("Accounts"),
+        icon="building",
+        url_name="customers:accounts",
+        permission="customers.view",
+        order=32,
+    )
+)
+register_profile_section(
+    "merges", order=5, permission="customers.view", load=merges_of_profile, template="customers/_merges.html"
+)
+register_profile_action(
+    "merge",
+    40,
+    "customers.edit",
+    label=_("Merge with another customer"),
+    icon="git-merge",
+    url_name="customers:merge",
+)
+register_command(label=_("New account"), icon="plus", url_name="customers:account_create", permission="customers.edit")
 register_command(label=_("New customer"), icon="user-plus", url_name="customers:create", permission="customers.edit")
 register_searcher("customers", permission="customers.view", search=search_customers, label=_("Customers"))
 register_source("consent", label=_("Consent"), permission="customers.view", fetch=consent_items)
