@@ -53,6 +53,8 @@ BARE = {
              WHERE i.tenant_id = %(tenant)s AND i.event = 'Purchase' AND i.customer_id = c.id
                AND (i.properties ->> 'price')::numeric > 90)""",
 }
+TARGETS = dict.fromkeys(RULES, 2.0) | {"payment within 60 days after a purchase": 5.0}
+"""The bare join of two events is quick as long as nobody has thousands of both; ours sorts them (docs/adr/0101)."""
 _CUSTOMERS = """
     INSERT INTO customers_customer (tenant_id, id, external_id, name, stage, account, language, timezone, attributes,
                                     said_at, base, alias_of, created_at, updated_at)
@@ -81,34 +83,39 @@ def measure(size: str) -> Iterable[Row]:
     with tenant(organization):
         fill(customers, customers * 10)
         settle("customers_customer", "interactions_interaction")
-        for name, rule in RULES.items():
-            segment = Segment.objects.create(name=name, rule=rule)
-            compute = partial(refresh.refresh_segment, segment.pk)
-            first = seconds(compute)
-            counted = SegmentMember.objects.filter(segment=segment).count()
-            bare = seconds(partial(run, BARE[name]), repeat=TURNS)
-            if run(BARE[name]) != counted:
-                raise RuntimeError(f"{name}: {counted} members, but the bare SQL finds another number")
-            ours = seconds(compute, repeat=TURNS)
-            yield Row(
-                f"{name}: refresh of {customers:,} customers ({counted:,} members, first time {first:.1f} s)",
-                f"{bare:.2f} s bare SQL",
-                f"{ours:.2f} s",
-                ours / bare,
-                2.0,
-                "lower",
-            )
-        people = some_people()
-        follow(people)
-        followed = seconds(lambda: follow(people), repeat=TURNS)
+        yield from compare(customers)
+
+
+def compare(customers: int) -> Iterable[Row]:
+    """The rows of the table, on customers and events that are there."""
+    for name, rule in RULES.items():
+        segment = Segment.objects.create(name=name, rule=rule)
+        compute = partial(refresh.refresh_segment, segment.pk)
+        first = seconds(compute)
+        counted = SegmentMember.objects.filter(segment=segment).count()
+        bare = seconds(partial(run, BARE[name]), repeat=TURNS)
+        if run(BARE[name]) != counted:
+            raise RuntimeError(f"{name}: {counted} members, but the bare SQL finds another number")
+        ours = seconds(compute, repeat=TURNS)
         yield Row(
-            f"{FOLLOWED} customers decided anew in {len(RULES)} segments",
-            f"{ours * len(RULES):.2f} s to refresh them",
-            f"{followed * 1000:.0f} ms",
-            followed / (ours * len(RULES)),
-            0.2,
+            f"{name}: refresh of {customers:,} customers ({counted:,} members, first time {first:.1f} s)",
+            f"{bare:.2f} s bare SQL",
+            f"{ours:.2f} s",
+            ours / bare,
+            TARGETS[name],
             "lower",
         )
+    people = some_people()
+    follow(people)
+    followed = seconds(lambda: follow(people), repeat=TURNS)
+    yield Row(
+        f"{FOLLOWED} customers decided anew in {len(RULES)} segments",
+        f"{ours * len(RULES):.2f} s to refresh them",
+        f"{followed * 1000:.0f} ms",
+        followed / (ours * len(RULES)),
+        0.2,
+        "lower",
+    )
 
 
 @transaction.atomic

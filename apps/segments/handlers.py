@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from apps.customers.models import Customer
+from apps.customers.models import Account, Customer
 from apps.outbox.registry import handles
 from apps.segments.compiler import Dependencies
-from apps.segments.refresh import follow, live_segments, recount, request_refresh
+from apps.segments.refresh import MOST_FOLLOWED, follow, live_segments, recount, request_refresh
 from apps.surveys.models import Response
 from cxm.ids import parse_uuid
 
@@ -42,10 +42,21 @@ def follow_customers(payloads: list[Payload]) -> None:
         recount()
 
 
-@handles("customers.account_created", "customers.account_updated", name="segments.follow_accounts", batch=True)
+@handles(
+    "customers.account_created",
+    "customers.account_updated",
+    "customers.account_deleted",
+    name="segments.follow_accounts",
+    batch=True,
+)
 def follow_accounts(payloads: list[Payload]) -> None:
-    """What a company is like decides for everybody who belongs to it."""
-    request_refresh(segment.id for segment in live_segments()[0] if segment.needs.account)
+    """Decide anew for everybody who belongs to a company that is new, changed or gone."""
+    ids = {pk for payload in payloads if (pk := parse_uuid(payload.get("account"))) is not None}
+    keys = dict(Account.objects.filter(pk__in=ids).values_list("pk", "key"))
+    people = Customer.objects.filter(account__in=keys.values()).values_list("pk", flat=True)[: MOST_FOLLOWED + 1]
+    follow(set(people), lambda needs: needs.account)
+    if len(keys) < len(ids):
+        request_refresh(segment.id for segment in live_segments()[0] if segment.needs.account)
 
 
 @handles("customers.consent_recorded", name="segments.follow_consent", batch=True)

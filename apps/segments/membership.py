@@ -7,6 +7,7 @@ are decided by one worker at a time, each seeing all that was committed before i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -106,8 +107,17 @@ def count(segment_id: UUID) -> int:
         return int(cursor.fetchone()[0])
 
 
-def difference(segment: Segment, compiled: Compiled) -> tuple[bytes, bytes]:
-    """Who is to come and who is to go by the rule now: their ids one after another, 16 bytes each (:func:`chunks`)."""
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Who is to come and who to go, as ids one after another, 16 bytes each (:func:`chunks`); how many then are in."""
+
+    come: bytes
+    gone: bytes
+    size: int
+
+
+def difference(segment: Segment, compiled: Compiled) -> Difference:
+    """What the rule says now against the members there are. One statement."""
     sql = f"""
         WITH meets AS ({compiled.sql}),
         members AS (
@@ -115,14 +125,14 @@ def difference(segment: Segment, compiled: Compiled) -> tuple[bytes, bytes]:
              WHERE m.tenant_id = %(tenant)s AND m.segment_id = %(segment)s
         )
         SELECT string_agg(uuid_send(meets.id), ''::bytea ORDER BY meets.id) FILTER (WHERE customer_id IS NULL),
-               string_agg(uuid_send(customer_id), ''::bytea ORDER BY customer_id) FILTER (WHERE meets.id IS NULL)
+               string_agg(uuid_send(customer_id), ''::bytea ORDER BY customer_id) FILTER (WHERE meets.id IS NULL),
+               count(meets.id)
           FROM meets FULL JOIN members ON members.customer_id = meets.id
-         WHERE meets.id IS NULL OR customer_id IS NULL
     """
     with connection.cursor() as cursor:
         cursor.execute(sql, {**compiled.params, "segment": segment.pk})
-        come, gone = cursor.fetchone()
-    return bytes(come or b""), bytes(gone or b"")
+        come, gone, size = cursor.fetchone()
+    return Difference(bytes(come or b""), bytes(gone or b""), size)
 
 
 def chunks(packed: bytes) -> Iterator[list[UUID]]:

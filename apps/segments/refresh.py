@@ -147,14 +147,18 @@ def refresh_segment(segment_id: UUID, *, seconds: float = LONGEST_SECONDS, most:
     rule = parse_rule(segment.rule)
     facts = read_facts(rule)
     with transaction.atomic(), for_sets(seconds):
-        come, gone = membership.difference(segment, compile_rule(rule, at=now(), facts=facts))
-    if most is not None and len(come) + len(gone) > 16 * most:
+        found = membership.difference(segment, compile_rule(rule, at=now(), facts=facts))
+    if most is not None and len(found.come) + len(found.gone) > 16 * most:
         return False
-    for packed, apply in ((gone, membership.remove), (come, membership.add)):
+    applied = 0
+    for packed, change in ((found.gone, membership.remove), (found.come, membership.add)):
         for customers in membership.chunks(packed):
-            if not _apply(segment, rule, facts, customers, apply):
+            done = _apply(segment, rule, facts, customers, change)
+            if done is None:
                 return False
-    return _finish(segment, due, dependencies(rule, facts.rules))
+            applied += done
+    is_size_known = applied * 16 == len(found.come) + len(found.gone)
+    return _finish(segment, due, dependencies(rule, facts.rules), found.size if is_size_known else None)
 
 
 def _apply(
@@ -163,29 +167,37 @@ def _apply(
     facts: Facts,
     customers: Sequence[UUID],
     change: Callable[[Segment, Sequence[UUID]], int],
-) -> bool:
-    """Apply one chunk of a computation, or decide it anew where members were decided since ``seen`` was read."""
+) -> int | None:
+    """Apply one chunk of a computation, or decide it anew where members were decided since ``seen`` was read.
+
+    How many members the computation changed; None when the segment has gone or has another rule now.
+    """
     with transaction.atomic():
         segment = membership.locked(seen.pk)
         if segment is None or segment.rule != seen.rule:
-            return False
+            return None
+        done = 0
         if segment.revision == seen.revision:
-            change(segment, customers)
+            done = change(segment, customers)
         else:
             with for_sets():
                 membership.decide(segment, rule, facts, customers)
         if segment.leased_until is not None:
             Segment.objects.filter(pk=segment.pk).update(leased_until=now() + LEASE)
-    return True
+    return done
 
 
-def _finish(seen: Segment, due: Any, needs: Dependencies) -> bool:
-    """Write down that the members are right, and when they must be looked at again."""
+def _finish(seen: Segment, due: Any, needs: Dependencies, size: int | None = None) -> bool:
+    """Write down that the members are right, and when they must be looked at again.
+
+    ``size`` is right when nobody was decided beside this; else the members are counted.
+    """
     with transaction.atomic():
         segment = membership.locked(seen.pk)
         if segment is None or segment.rule != seen.rule:
             return False
-        segment.size = membership.count(segment.pk)
+        is_known = size is not None and segment.revision == seen.revision
+        segment.size = size if is_known else membership.count(segment.pk)
         segment.computed_at = now()
         segment.state, segment.error, segment.attempts, segment.leased_until = Segment.State.READY, "", 0, None
         segment.is_time_bound = needs.is_time_bound
