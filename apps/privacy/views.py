@@ -15,6 +15,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from apps.customers.holders import HOLDERS
 from apps.privacy import queries, retention, services
 from apps.privacy.filters import PrivacyRequestFilter
 from apps.privacy.forms import (
@@ -49,6 +50,36 @@ STEPS = {
     "refused": lambda: _("Refused"),
     "copy_taken": lambda: _("Copy downloaded"),
 }
+
+
+LABELS: dict[str, dict[str, Any]] = {
+    "kind": dict(PrivacyRequest.Kind.choices),
+    "came_by": dict(PrivacyRequest.CameBy.choices),
+    "method": dict(PrivacyRequest.IdentityMethod.choices),
+    "result": dict(PrivacyRequest.Identity.choices),
+    "reason": dict(PrivacyRequest.Refusal.choices),
+}
+
+
+def details_of(details: dict[str, Any]) -> list[str]:
+    """The figures of a step in words, a line each."""
+    found: list[str] = []
+    for name, value in details.items():
+        if name in LABELS:
+            found.append(str(LABELS[name].get(value, value)))
+        elif name == "found":
+            found += [f"{HOLDERS[holder].label if holder in HOLDERS else holder}: {n}" for holder, n in value.items()]
+        elif name == "fields":
+            found.append(_("Corrected: %(fields)s") % {"fields": ", ".join(value)})
+        elif name == "bytes":
+            found.append(_("%(n)d bytes") % {"n": value})
+        elif name == "due_at":
+            found.append(_("Until %(day)s") % {"day": value[:10]})
+        elif name == "erasure":
+            found.append(_("In the journal of erasures: %(id)s") % {"id": value})
+        else:
+            found.append(f"{name}: {value}")
+    return found
 
 
 @permission_required(MANAGE)
@@ -92,7 +123,7 @@ def _detail(request: MemberRequest, row: PrivacyRequest, **forms: Any) -> dict[s
     text = request.GET.get("find", "")
     context = {
         "row": row,
-        "proof": [(STEPS[line.step](), line) for line in queries.proof_lines(row)],
+        "proof": [(STEPS[line.step](), line, details_of(line.details)) for line in queries.proof_lines(row)],
         "find": text[:200],
         "found": queries.find_customers(text) if text and not row.is_closed else [],
         "needs_identity": row.kind in services.NEEDS_IDENTITY,

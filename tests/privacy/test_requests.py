@@ -233,7 +233,7 @@ def test_pages_lead_from_the_request_to_the_proof(inside: Organization, admin: C
     assert admin.post(page(inside, "privacy/new/"), {"kind": "x"}).status_code == 422
     html = admin.get(here, {"find": "ada.king"}).content.decode()
     assert "Ada King" in html
-    assert "Do it" not in html
+    assert "Fulfil the request" not in html
     assert admin.post(f"{here}customer/", {"customer": str(person.pk)}).status_code == 302
     assert admin.post(f"{here}customer/", {"customer": "nobody"}).status_code == 422
     assert admin.post(f"{here}identity/", {"method": "", "confirmed": "yes"}).status_code == 422
@@ -242,7 +242,7 @@ def test_pages_lead_from_the_request_to_the_proof(inside: Organization, admin: C
     edit = {"person": "A. King", "due_at": "2030-01-01", "assigned_to": str(member.pk), "waiting": "on"}
     assert admin.post(f"{here}edit/", {**edit, "due_at": "soon"}).status_code == 422
     assert admin.post(f"{here}edit/", edit).status_code == 302
-    assert "Do it" in admin.get(here).content.decode()
+    assert "Fulfil the request" in admin.get(here).content.decode()
     assert "typ" in admin.get(f"{here}complete/").content.decode().lower()
     assert admin.post(f"{here}complete/", {"confirm": ""}).status_code == 422
     assert admin.post(f"{here}complete/", {"confirm": "erase"}).status_code == 302

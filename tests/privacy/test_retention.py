@@ -68,10 +68,7 @@ def test_old_interactions_go_in_chunks_and_the_audit_log_has_the_numbers(
     person = a_customer()
     interactions(person, *range(370, 380), 10, 364)
     set_retention(actor=SYSTEM, months={"interactions": 12})
-    kind = RETENTION["interactions"]
-    monkeypatch.setitem(
-        RETENTION, "interactions", type(kind)(kind.name, kind.label, kind.effect, kind.count, kind.purge, 1, 4)
-    )
+    monkeypatch.setitem(RETENTION, "interactions", replace(RETENTION["interactions"], chunk=4))
     assert apply_retention(actor=SYSTEM) == {"interactions": 10}
     assert Interaction.objects.count() == 2
     entries = AuditEntry.objects.filter(action="privacy.retention_applied").order_by("pk")
