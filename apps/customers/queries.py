@@ -70,11 +70,16 @@ def attribute_rows(customer: Customer, text: str = "") -> list[AttributeRow]:
     """The attributes by name, those only whose name or value holds `text`."""
     wanted = text.strip().casefold()
     found = []
-    for name, value in sorted(customer.attributes.items(), key=lambda item: item[0].lower()):
+    for name, value in sorted(customer.attributes.items(), key=lambda item: natural(item[0])):
         words = shown(value)
         if wanted in name.casefold() or wanted in words.casefold():
             found.append(AttributeRow(name, words[:SHOWN], type_of(value), words[SHOWN:]))
     return found
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts field_2 before field_10, whatever the case."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]+)", name.lower()) if part]
 
 
 def type_of(value: Any) -> str:

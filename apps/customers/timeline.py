@@ -38,7 +38,8 @@ class TimelineItem:
 
     `title` is a sentence, `text` what people wrote, `outcome` how it ended; `facts` are further names and values for
     the page, `data` is what the API gives. `page` is the URL name of the thing's own page, with `page_kwargs`, for
-    those who hold `page_permission`.
+    those who hold `page_permission`. `kind_label` names one item of the kind, where the label of the source's kinds
+    is a plural.
     """
 
     id: UUID
@@ -52,6 +53,7 @@ class TimelineItem:
     page_kwargs: dict[str, Any] = field(default_factory=dict)
     page_permission: str = ""
     icon: str = "point"
+    kind_label: Any = ""
     facts: tuple[tuple[str, str], ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
 

@@ -80,7 +80,7 @@ def timeline_page(*, actor: Actor, organization: Any, customer: Customer, query:
             link_of(actor, organization, item),
             f"{localtime(item.at):%H:%M}",
             str(CHANNELS.get(item.channel, item.channel)),
-            kinds.get(item.kind, item.kind),
+            item.kind_label or kinds.get(item.kind, item.kind),
         )
         for item in items
     ]

@@ -24,6 +24,7 @@ from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
 PAGE_SIZE = 50
+LATEST = 15
 SORTS = {"name": "name", "kind": "kind", "starts": "starts_on"}
 
 
@@ -138,7 +139,7 @@ def page(request: MemberRequest, activity: Activity, form: AddCustomersForm) -> 
         "outcomes": [(kinds.get(row.kind, row.kind), row) for row in figures.outcomes],
         "conversion": shown(figures.conversion),
         "conditions": sorted(activity.success_where.items()),
-        "latest": latest.filter(customer__isnull=False).order_by("-id")[:PAGE_SIZE] if may_see(request) else None,
+        "latest": latest.filter(customer__isnull=False).order_by("-id")[:LATEST] if may_see(request) else None,
         "may_edit": request.actor.can(activities.EDIT),
         "may_add": request.actor.can(activities.PERMISSION),
         "form": form,

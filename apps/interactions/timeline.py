@@ -86,6 +86,7 @@ def item_of(row: Interaction) -> TimelineItem:
         page_kwargs={"pk": row.customer_id, "touch_id": row.pk} if is_ours else {},
         page_permission=PERMISSION,
         icon=ICONS.get(Kind(row.kind), "point"),
+        kind_label=row.get_kind_display(),
         facts=tuple(facts_of(row, is_touch=is_touch)),
         data={
             "event": row.event,
