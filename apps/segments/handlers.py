@@ -42,21 +42,13 @@ def follow_customers(payloads: list[Payload]) -> None:
         recount()
 
 
-@handles(
-    "customers.account_created",
-    "customers.account_updated",
-    "customers.account_deleted",
-    name="segments.follow_accounts",
-    batch=True,
-)
+@handles("customers.account_created", "customers.account_updated", name="segments.follow_accounts", batch=True)
 def follow_accounts(payloads: list[Payload]) -> None:
-    """Decide anew for everybody who belongs to a company that is new, changed or gone."""
+    """Decide anew for everybody who belongs to a company that is new or changed (nobody belongs to a deleted one)."""
     ids = {pk for payload in payloads if (pk := parse_uuid(payload.get("account"))) is not None}
-    keys = dict(Account.objects.filter(pk__in=ids).values_list("pk", "key"))
-    people = Customer.objects.filter(account__in=keys.values()).values_list("pk", flat=True)[: MOST_FOLLOWED + 1]
+    keys = list(Account.objects.filter(pk__in=ids).values_list("key", flat=True))
+    people = Customer.objects.filter(account__in=keys).values_list("pk", flat=True)[: MOST_FOLLOWED + 1]
     follow(set(people), lambda needs: needs.account)
-    if len(keys) < len(ids):
-        request_refresh(segment.id for segment in live_segments()[0] if segment.needs.account)
 
 
 @handles("customers.consent_recorded", name="segments.follow_consent", batch=True)

@@ -13,7 +13,10 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from apps.customers.models import Customer
+from apps.customers.accounts import create_account, update_account
+from apps.customers.identity import Named
+from apps.customers.merging import merge_customers, undo_merge
+from apps.customers.models import Account, Customer
 from apps.customers.restriction import lift_restriction, restrict_customer
 from apps.customers.services import CustomerReference, delete_customer, record_consent, update_customer
 from apps.interactions.models import Interaction
@@ -140,6 +143,44 @@ def test_answers_and_consent_are_followed(acme: Organization) -> None:
     delete_response(actor=SYSTEM, response=answer)
     settle()
     assert names(unhappy) == []
+
+
+def test_merges_join_what_two_did_and_undoing_parts_it(acme: Organization) -> None:
+    ada, adele, bob = (a_customer(name=name) for name in ("Ada", "Adele", "Bob"))
+    for customer in (ada, adele, bob):
+        did(customer)
+    twice, guests = a_segment(BOUGHT_TWICE), a_list(adele, bob)
+    once = a_segment({"event": "Purchase", "count": {"op": "=", "value": 1}})
+    merge = merge_customers(actor=SYSTEM, kept=ada, merged=adele)
+    settle()
+    assert (names(twice), names(once), names(guests)) == (["Ada"], ["Bob"], ["Ada", "Bob"])
+    undo_merge(actor=SYSTEM, merge=merge)
+    settle()
+    assert (names(twice), names(once), names(guests)) == ([], ["Ada", "Adele", "Bob"], ["Adele", "Bob"])
+
+
+def test_an_anonymous_history_counts_once_it_has_a_name(acme: Organization) -> None:
+    segment, at = a_segment(BOUGHT_TWICE), now() - timedelta(days=2)
+    visitor = Named(user_id=None, email=None, phone=None, anonymous_id="a-1", at=at)
+    rows = [NewInteraction(event="Purchase", occurred_at=at, named=visitor) for _number in range(2)]
+    record_interactions(actor=SYSTEM, rows=rows)
+    settle()
+    assert names(segment) == []
+    ada = Named(user_id="u-1", email=None, phone=None, anonymous_id="a-1", at=now(), traits={"name": "Ada"})
+    record_interactions(actor=SYSTEM, rows=[NewInteraction(event="Visit", occurred_at=now(), named=ada)])
+    settle()
+    assert names(segment) == ["Ada"]
+
+
+def test_companies_are_followed_by_their_people(acme: Organization) -> None:
+    a_customer(name="Ada", account="acme")
+    a_customer(name="Bob", account="other")
+    segment = a_segment({"account_attribute": "tier", "op": "=", "value": "gold"})
+    assert names(segment) == []
+    account = Account.objects.filter(key="acme").first() or create_account(actor=SYSTEM, key="acme")
+    update_account(actor=SYSTEM, account=account, values={"attributes": {"tier": "gold"}})
+    settle()
+    assert names(segment) == ["Ada"]
 
 
 def test_an_event_no_rule_names_decides_nothing(acme: Organization) -> None:
