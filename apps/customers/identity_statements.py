@@ -80,7 +80,7 @@ def fold(own: Iterable[Said], joined: Sequence[tuple[Said, int]] = ()) -> Said:
         own: what was said of the person under any of their identifiers; the newest wins field by field.
         joined: what was said of records that a colleague merged into this person, with the rank of the merge. Their
             attributes count by time like the others, and so does all that was said after the merge; of their other
-            fields only those fill in that are empty here and were not emptied after the merge.
+            fields only those fill in that are empty here and were not emptied after the merge; a stage never is.
     """
     profile: Said = {}
     for said in own:
@@ -90,11 +90,12 @@ def fold(own: Iterable[Said], joined: Sequence[tuple[Said, int]] = ()) -> Said:
         equals = {field: each for field, each in said.items() if field.startswith(ATTRIBUTE) or each[1] > merged_at}
         lay_over(profile, equals)
     for said, merged_at in joined:
-        for field, each in said.items():
-            if not field.startswith(ATTRIBUTE) and each[1] <= merged_at and each[0] is not None and each[1] != UNSAID:
-                kept = profile.get(field)
-                if kept is None or kept[1] == UNSAID or (kept[0] is None and kept[1] < merged_at):
-                    lay_over(fillings, {field: each})
+        for field, (value, rank) in said.items():
+            if field.startswith(ATTRIBUTE) or field == "stage" or rank > merged_at or value is None:
+                continue
+            kept = profile.get(field)
+            if kept is None or (kept[0] is None and kept[1] < merged_at):
+                lay_over(fillings, {field: (value, rank)})
     profile.update(fillings)
     return profile
 
