@@ -1,8 +1,8 @@
 """Files of interactions and of customers, from the upload to the last commit, against COPY of the same interactions.
 
-The limit is that of benchmarks/events.py: the rows and their keys by COPY, with neither wall nor look-up of people. Ours
-reads a CSV, tells equal rows apart, attaches every row to a person and writes the journal that undoing needs; a quarter
-of the rows of interactions name a customer for the first time.
+The limit is that of benchmarks/events.py: the rows and their keys by COPY, with neither wall nor look-up of people.
+Ours reads a CSV, tells equal rows apart, attaches every row to a person and writes the journal that undoing needs; a
+quarter of the rows of interactions name a customer for the first time.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ def measure(size: str) -> Iterable[Row]:
     number = 200_000 if size == "full" else 20_000
     organization = Organization.objects.create(slug="bench-imports", name="Imports")
     with tempfile.TemporaryDirectory() as folder, override_settings(MEDIA_ROOT=Path(folder)), tenant(organization):
-        carried(organization, "interactions", events(2_000, "W"), EVENTS)  # connections, caches and rows to copy
+        carried("interactions", events(2_000, "W"), EVENTS)  # connections, caches and rows to copy
         settle(*TABLES, "customers_customer")
         limit = copied(organization, min(number, 30_000))
-        rate = carried(organization, "interactions", events(number, "E"), EVENTS)
+        rate = carried("interactions", events(number, "E"), EVENTS)
         yield Row("import of interactions", f"{limit:,.0f}/s COPY", f"{rate:,.0f}/s", rate / limit, 0.20)
         yield Row("import of interactions", "5,000/s", f"{rate:,.0f}/s", rate / 5_000, 1.0)
-        again = carried(organization, "interactions", events(number, "E"), EVENTS)
+        again = carried("interactions", events(number, "E"), EVENTS)
         yield Row("the same file again, which changes nothing", "5,000/s", f"{again:,.0f}/s", again / 5_000, 0.6)
-        rate = carried(organization, "customers", people(number // 2), PEOPLE)
+        rate = carried("customers", people(number // 2), PEOPLE)
         yield Row("import of customers", "3,000/s", f"{rate:,.0f}/s", rate / 3_000, 1.0)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     yield Row("memory of the worker", f"{MOST_MEMORY} MB", f"{memory:,.0f} MB", memory / MOST_MEMORY, 1.0, "lower")
@@ -72,7 +72,7 @@ def people(number: int) -> bytes:
     return "\n".join(["no,mail,name,plan,age", *lines]).encode()
 
 
-def carried(organization: Organization, kind: str, content: bytes, mapping: dict[str, str]) -> float:
+def carried(kind: str, content: bytes, mapping: dict[str, str]) -> float:
     """Rows a second of one import, slice after slice as a worker takes them."""
     began = time.perf_counter()
     job = submit_import(actor=SYSTEM, kind=kind, upload=SimpleUploadedFile("file.csv", content), mapping=mapping)

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.imports.kinds import KINDS
+from apps.imports.kinds import KINDS, Kind
 from apps.imports.models import ImportJob
 from apps.imports.services import NEEDS_SURVEY
 from apps.segments.models import Segment
@@ -19,7 +19,7 @@ _MONTH_HINT = _("Months as 2025-03, 03/2025 or any date in them are understood w
 
 
 class UploadForm(forms.Form):
-    """What the file holds, where its rows belong, and the file."""
+    """The file, what it holds, and where its rows belong: only what the chosen kind needs is asked."""
 
     kind = forms.ChoiceField(
         label=_("What does the file hold?"), choices=(), widget=forms.RadioSelect, initial="responses"
@@ -47,10 +47,23 @@ class UploadForm(forms.Form):
         label=_("File"), help_text=_("CSV or XLSX, with a heading, up to 512 MB."), allow_empty_file=True
     )
 
-    def __init__(self, *args: Any, may_edit_segments: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, kinds: list[Kind], chosen: Kind | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kinds = [kind for kind in KINDS.values() if may_edit_segments or kind.name != "segment_members"]
-        _set_choices(self, "kind", [(kind.name, f"{kind.label}. {kind.explanation}") for kind in kinds])
+        _set_choices(self, "kind", [(kind.name, kind.label) for kind in kinds])
+        if chosen is not None:
+            self.fields["kind"].widget = forms.HiddenInput()
+            self.initial["kind"] = chosen.name
+        if chosen is not None and chosen.name not in NEEDS_SURVEY:
+            del self.fields["survey"], self.fields["survey_name"]
+        else:
+            self._offer_surveys()
+        if chosen is not None and chosen.name != "segment_members":
+            for name in ("segment", "segment_name", "members"):
+                del self.fields[name]
+        else:
+            self._offer_segments()
+
+    def _offer_surveys(self) -> None:
         live = Survey.objects.exclude(current_version=None).order_by("name").values_list("pk", "name")
         surveys = [
             (NEW_NPS, _("A new NPS survey (0 to 10)")),
@@ -59,10 +72,8 @@ class UploadForm(forms.Form):
             *((str(pk), name) for pk, name in live),
         ]
         _set_choices(self, "survey", surveys)
-        if not may_edit_segments:
-            for name in ("segment", "segment_name", "members"):
-                del self.fields[name]
-            return
+
+    def _offer_segments(self) -> None:
         lists = Segment.objects.filter(kind=Segment.Kind.STATIC).order_by("name").values_list("pk", "name")
         _set_choices(self, "segment", [(NEW_LIST, _("A new static segment")), *((str(pk), name) for pk, name in lists)])
 
@@ -102,7 +113,11 @@ class MappingForm(forms.Form):
         choices = [("", _("Not in the file")), *((column, column) for column in columns)]
         for target, label in known.targets.items():
             self.fields[f"map.{target}"] = forms.ChoiceField(
-                label=label, choices=choices, required=False, initial=suggestion.get(target, "")
+                label=label,
+                choices=choices,
+                required=(target,) in known.required,
+                initial=suggestion.get(target, ""),
+                error_messages={"required": _("Say which column this is.")},
             )
         if known.dated:
             self.fields["date_format"] = forms.CharField(

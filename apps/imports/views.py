@@ -45,10 +45,15 @@ def import_list(request: MemberRequest) -> HttpResponse:
 
 @permission_required("imports.run")
 def import_create(request: MemberRequest) -> HttpResponse:
-    """Step 1: the file, what it holds, and the survey or segment (an existing one, or one made on the way)."""
+    """Step 1: what the file holds; then the file, and the survey or segment (one that exists, or a new one)."""
     may_edit_segments = request.actor.can_everywhere("segments.edit")
-    start = {name: request.GET[name] for name in ("kind", "survey", "segment") if name in request.GET}
-    form = UploadForm(request.POST or None, request.FILES or None, initial=start, may_edit_segments=may_edit_segments)
+    kinds = [kind for kind in KINDS.values() if may_edit_segments or kind.name != "segment_members"]
+    asked = request.POST.get("kind", "") if request.method == "POST" else request.GET.get("kind", "")
+    chosen = next((kind for kind in kinds if kind.name == asked), None)
+    if chosen is None and request.method != "POST":
+        return render_page(request, "imports/kinds.html", {"kinds": kinds})
+    start = {name: request.GET[name] for name in ("survey", "segment") if name in request.GET}
+    form = UploadForm(request.POST or None, request.FILES or None, initial=start, kinds=kinds, chosen=chosen)
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form), transaction.atomic():
             data = form.cleaned_data
@@ -61,7 +66,7 @@ def import_create(request: MemberRequest) -> HttpResponse:
                 members=data.get("members", ""),
             )
             return see_other(request, org_url(request.organization, "imports:detail", pk=job.pk))
-    return render_page(request, "imports/upload.html", {"form": form})
+    return render_page(request, "imports/upload.html", {"form": form, "kind": chosen})
 
 
 def _survey(request: MemberRequest, data: dict[str, str]) -> Survey | None:

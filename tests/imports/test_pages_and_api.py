@@ -405,3 +405,27 @@ def test_a_running_export_renews_its_lease_tells_how_far_it_is_and_stops(monkeyp
         run_export(job.pk)
         job.refresh_from_db()
         assert (job.state, job.file) == ("stopped", "") and ("running", 20) in seen
+
+
+def test_a_file_starts_with_what_it_holds_and_only_that_is_asked(acme: Organization) -> None:
+    browser = signed_in(a_member(acme, "manager"))
+    base = f"/o/{acme.slug}/imports/new/"
+    page = browser.get(base).content.decode()
+    for kind in ("responses", "customers", "interactions", "segment_members", "totals"):
+        assert f"?kind={kind}" in page
+    asked = {
+        "customers": set(),
+        "interactions": set(),
+        "responses": {"survey", "survey_name"},
+        "totals": {"survey", "survey_name"},
+        "segment_members": {"segment", "segment_name", "members"},
+    }
+    for kind, fields in asked.items():
+        page = browser.get(f"{base}?kind={kind}").content.decode()
+        found = {
+            name for name in ("survey", "survey_name", "segment", "segment_name", "members") if f'name="{name}"' in page
+        }
+        assert found == fields, kind
+    segment = create_segment(actor=Actor.system("test"), name="VIPs", kind="static")
+    page = browser.get(f"{base}?kind=segment_members&segment={segment.pk}").content.decode()
+    assert f'<option value="{segment.pk}" selected' in page
