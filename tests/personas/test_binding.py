@@ -12,15 +12,14 @@ from django.utils.timezone import now
 
 from apps.audit.models import AuditEntry
 from apps.customers.models import Customer
-from apps.outbox.models import OutboxEvent
-from apps.personas import binding, services
+from apps.personas import binding, services, tasks
 from apps.personas.models import Persona, PersonaBaseline, PersonaCheck
 from apps.personas.sheet import people_of
 from apps.segments.models import Segment, SegmentMember
 from apps.segments.services import create_segment, delete_segment
 from cxm.actor import Actor
 from cxm.errors import Conflict, DomainErrors, NotAllowed
-from cxm.scope import tenant
+from cxm.scope import current_tenant_id, no_tenant, tenant
 from tests.factories import a_member, an_actor, an_api_client, an_organization, signed_in
 from tests.factories.maps import a_persona
 from tests.factories.metrics import fold_pending
@@ -158,7 +157,6 @@ def test_moved_make_up_is_an_alarm_with_a_sentence_until_it_is_the_new_baseline(
         look_again()
         found = people_of(SYSTEM, acme, persona)
         assert [one.sentence for one in found.findings] == ["Share with plan = gold: 62 % → 40 % (n 500)"]
-        assert OutboxEvent.objects.filter(topic="personas.drifted").count() == 0  # nobody listens yet
         since = PersonaCheck.objects.get().alarm_since
         look_again()
         assert PersonaCheck.objects.get().alarm_since == since is not None
@@ -234,6 +232,37 @@ def test_what_is_not_due_is_not_looked_at_again(acme: Any) -> None:
         PersonaCheck.objects.update(due_at=now() - timedelta(seconds=1))
         assert binding.check_persona(check.pk)
         assert not binding.check_persona(check.pk)
+
+
+def test_sweep_hands_out_what_is_due_and_the_task_does_it(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[tuple[Any, str]] = []
+    monkeypatch.setattr(tasks.compare_persona, "delay", lambda pk: handed.append((current_tenant_id(), pk)))
+    due, quiet, stopped = (an_organization(name) for name in ("Due", "Quiet", "Stopped"))
+    for organization in (due, quiet, stopped):
+        with tenant(organization):
+            persona = a_persona(segment=a_group(people(1)))
+            if organization is not quiet:
+                PersonaCheck.objects.update(due_at=now() - timedelta(hours=2))
+            if organization is stopped:
+                services.update_persona(actor=SYSTEM, persona=persona, segment=None)
+                PersonaCheck.objects.update(due_at=now() - timedelta(hours=2))
+    tasks.sweep_persona_checks()
+    ((organization_id, check_id),) = handed
+    assert organization_id == due.pk
+    with no_tenant():
+        tasks.compare_persona.apply((check_id,), headers={"cxm_organization": str(due.pk)}).get()
+    with tenant(due):
+        assert PersonaCheck.objects.get().due_at > now() + timedelta(minutes=50)
+
+
+def test_bound_persona_is_deleted_with_its_baselines_and_the_segment_stays(acme: Any) -> None:
+    with tenant(acme):
+        persona = a_persona(segment=a_group(people(2)))
+        services.delete_persona(actor=SYSTEM, persona=persona)
+        assert not PersonaBaseline.objects.exists() and not PersonaCheck.objects.exists()
+        assert Segment.objects.exists()
 
 
 def test_restricted_customers_are_not_counted(acme: Any) -> None:
