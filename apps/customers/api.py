@@ -93,7 +93,7 @@ class CustomerDetailSerializer(CustomerSerializer):
     merged = serializers.SerializerMethodField()
 
     class Meta(CustomerSerializer.Meta):
-        fields = (*CustomerSerializer.Meta.fields, "identifiers", "merged")
+        fields = (*CustomerSerializer.Meta.fields, "identifiers", "merged")  # type: ignore[assignment]
 
     @extend_schema_field(IdentifierSerializer(many=True))
     def get_identifiers(self, row: Customer) -> list[dict[str, str]]:

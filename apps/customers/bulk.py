@@ -145,7 +145,7 @@ def _nodes_of(values: Values) -> list[Node]:
 
 def _units_of(rows: Sequence[CustomerRow]) -> dict[UUID, Unit]:
     """The units that rows name by id. One query, none when no row names one."""
-    wanted = {parse_uuid(row.values.get("unit")) for row in rows if row.values.get("unit")} - {None}
+    wanted = {pk for row in rows if (pk := parse_uuid(row.values.get("unit"))) is not None}
     return {unit.pk: unit for unit in Unit.objects.filter(pk__in=wanted)} if wanted else {}
 
 

@@ -189,6 +189,10 @@ class Graph:
 
     # -- changing ------------------------------------------------------------------------------------------------
 
+    def rows(self) -> list[Record | Ident]:
+        """Records and identifiers."""
+        return [*self.records.values(), *self.idents.values()]
+
     def bring_company(self, batch: Batch) -> bool:
         """Add what is new in a batch, in a partial graph; whether that can be written as it is (see `settle`).
 
@@ -223,7 +227,7 @@ class Graph:
     @property
     def has_news(self) -> bool:
         """Whether anything in it is not stored yet."""
-        return any(row.is_new for row in (*self.records.values(), *self.idents.values()))
+        return any(row.is_new for row in self.rows())
 
     def _is_new(self, node: Node) -> bool:
         return self.users[node[1]].is_new if node[0] == USER else self.idents[node].is_new
@@ -411,7 +415,7 @@ class Graph:
         records = list(self.records.values())
         idents = list(self.idents.values())
         moved: dict[tuple[UUID | None, UUID | None], list[UUID]] = defaultdict(list)
-        for row in (*records, *idents):
+        for row in self.rows():
             if not row.is_new and row.person != self.person[row.node]:
                 moved[row.person, self.person[row.node]].append(row.id)
         affected: set[UUID] = {person for pair in moved for person in pair if person is not None}
@@ -442,8 +446,10 @@ class Graph:
         for (former, person), ids in moved.items():
             for follow in _followers:
                 follow(ids, former, person)
-        for row in (*records, *idents):
-            row.person = self.person[row.node]  # type: ignore[assignment]
+        for record in records:
+            record.person = self.person[record.node] or record.id
+        for ident in idents:
+            ident.person = self.person[ident.node]
         self.created = created = [row.id for row in records if row.is_new and row.person == row.id]
         changes = refold(affected, statements)
         for change in changes:
@@ -459,7 +465,7 @@ class Graph:
             emit("customers.customers_unmerged", _told_of(merge))
         for merge in made:
             emit("customers.customers_merged", _told_of(merge))
-        for row in (*records, *idents):
+        for row in self.rows():
             row.is_new = row.is_changed = False
         return changes
 

@@ -176,9 +176,10 @@ def identifiers_of(person: UUID) -> list[dict[str, str]]:
     users = records.order_by(own_first, "pk").values_list("external_id", flat=True)
     found = [{"kind": "user_id", "value": value} for value in users if value]
     order = ("kind", "created_at", "value")
-    rows = CustomerIdentifier.objects.filter(customer=person).order_by(*order).values("kind", "value")
+    rows = CustomerIdentifier.objects.filter(customer=person).order_by(*order).values_list("kind", "value")
     kinds = [kind for kind, _label in CustomerIdentifier.Kind.choices]
-    return found + sorted(rows, key=lambda row: kinds.index(row["kind"]))
+    others = sorted(rows, key=lambda row: kinds.index(row[0]))
+    return found + [{"kind": kind, "value": value} for kind, value in others]
 
 
 def merges_of(customer: Customer) -> QuerySet[CustomerMerge]:
