@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from django.utils.timezone import now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.customers.models import Customer
 from apps.organizations.models import Organization
 from apps.segments.compiler import compile_rule, read_facts
 from apps.segments.rule import parse_rule
@@ -41,7 +45,7 @@ def sao_paulo(acme: Organization) -> Organization:
 
 
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     database=None,
@@ -58,3 +62,22 @@ def test_a_rule_finds_exactly_whom_it_describes(sao_paulo: Organization, seed: i
         for _number in range(5):
             check(made, a_rule(chance, made))
         transaction.set_rollback(True)
+
+
+def test_the_random_share_is_as_documented(acme: Organization) -> None:
+    person = Customer.objects.create(id=UUID("01890a5d-ac96-774b-bcce-b302099a8057"))
+    for salt, share in (("", 68.58), ("spring", 97.59)):
+        for start, end, belongs in ((share, share + 0.01, True), (0, share, False), (share + 0.01, 100, False)):
+            rule = {"bucket": {"from": round(start, 2), "to": round(end, 2)}, "salt": salt}
+            assert found_by({"all": [rule]}) == ([str(person.pk)] if belongs else []), rule
+
+
+def test_windows_leave_other_months_unread(acme: Organization) -> None:
+    rule = parse_rule({"event": "Purchase", "within": {"days": 30}})
+    compiled = compile_rule(rule, at=now(), facts=read_facts(rule))
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {compiled.sql}", compiled.params)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    months = set(re.findall(r"interactions_interaction_(\w+)", plan))
+    assert f"{now():%Y_%m}" in " ".join(months)
+    assert not any("history" in month or f"{now() - timedelta(days=90):%Y_%m}" in month for month in months)
