@@ -13,7 +13,10 @@ from apps.customers.models import Customer
 from apps.interactions.models import Interaction
 from apps.organizations.models import Organization
 from apps.personas.models import Persona
+from apps.personas.services import create_persona
 from apps.segments.models import Segment
+from apps.segments.services import create_segment
+from cxm.actor import Actor
 from cxm.ids import timed_uuid7
 from cxm.scope import tenant
 from tests.factories import a_person, an_organization
@@ -138,3 +141,32 @@ def test_segment_is_made_without_scripts(shop: Any, page_as: Callable[..., Any])
     form.get_by_role("button", name="Make the segment").click()
     with tenant(organization):
         assert Segment.objects.get().size == 4
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (320, "dark")])
+def test_every_page_of_segments_and_personas_reads_well(
+    shop: Any, page_as: Callable[..., Any], findings: Callable[[Any], list[str]], width: int, theme: str
+) -> None:
+    owner, organization = shop
+    actor = Actor.system("test")
+    with tenant(organization):
+        live = create_segment(actor=actor, name="Live", rule={"all": [{"event": "Purchase"}]})
+        listed = create_segment(actor=actor, name="Listed", kind="static")
+        claim = {"field": "name", "op": "starts_with", "value": "A", "at_least": 0.9}
+        persona = create_persona(actor=actor, name="Bound", segment=live, claims=[claim])
+    watched = page_as(owner, width=width, theme=theme)
+    for path in (
+        "segments/",
+        f"segments/{live.pk}/",
+        f"segments/{live.pk}/edit/",
+        f"segments/{live.pk}/delete/",
+        f"segments/{listed.pk}/",
+        f"segments/{listed.pk}/delete/",
+        "segments/new/?kind=static",
+        f"personas/{persona.pk}/",
+        f"personas/{persona.pk}/segment/",
+        "personas/",
+    ):
+        assert watched.open(f"/o/{organization.slug}/{path}") == 200, path
+        assert findings(watched.page) == [], path
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, path
