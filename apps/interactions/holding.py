@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from apps.customers.models import CustomerIdentifier
 from apps.interactions.models import Interaction
 from apps.interactions.store import delete_interactions
+from apps.interactions.touch_kinds import TOUCH_KINDS
 from cxm.api.serializers import utc_text
 from cxm.partitions import during, lowest_id
 
@@ -61,7 +62,7 @@ class InteractionHolder:
     def erase(self, customer: UUID) -> int:
         """That something happened then stays, so that no volume moves; who it was and all that was said goes.
 
-        What colleagues wrote down by hand carries a title of their own: its kind takes that place.
+        What colleagues wrote down by hand goes by the usual name of its kind, whatever it was called.
         """
         mine = Interaction.objects.filter(customer=customer)
         identifiers = CustomerIdentifier.objects.filter(customer=customer).values_list("pk", flat=True)
@@ -73,7 +74,8 @@ def forget(rows: QuerySet[Interaction]) -> int:
     """Take person and contents out of these rows; how many. One UPDATE for each kind written by hand, and one more."""
     by_hand = rows.filter(source=Interaction.Source.HAND)
     for kind in by_hand.values_list("kind", flat=True).distinct():
-        by_hand.filter(kind=kind).update(event=kind)
+        known = TOUCH_KINDS.get(kind)
+        by_hand.filter(kind=kind).update(event=known.event if known else kind)
     return rows.update(customer=None, identity_id=None, properties={}, context={})
 
 

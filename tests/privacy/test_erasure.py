@@ -26,6 +26,7 @@ from apps.dispatch.suppression import is_suppressed, suppress
 from apps.imports.models import ExportJob, ImportJob, RefusedRow
 from apps.interactions.models import Interaction
 from apps.interactions.store import NewInteraction, record_interactions
+from apps.interactions.touches import add_touch
 from apps.metrics.folding import fold_buckets
 from apps.metrics.models import ScoreHistogram
 from apps.organizations.models import Organization
@@ -157,6 +158,7 @@ def test_no_published_number_moves(inside: Organization) -> None:
     record_interactions(
         actor=SYSTEM, rows=[NewInteraction(event="Order placed", occurred_at=now(), customer_id=person.pk)]
     )
+    add_touch(actor=SYSTEM, customer=person, values={"kind": "call", "note": "very personal"})
     invitation = an_invitation(survey, person)
     Invitation.objects.filter(pk=invitation.pk).update(state="sent", sent_at=now())
 
