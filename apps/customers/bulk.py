@@ -60,8 +60,8 @@ def upsert_customers(*, actor: Actor, rows: Sequence[CustomerRow]) -> list[Upser
     Later rows of one person win. A row that cannot be taken is refused by itself, the others are stored. An e-mail
     address or phone number of somebody known by it alone makes the two one person (identity.py); one that belongs to
     somebody with another user id stays theirs and is shown by both. Emits one
-    ``customers.customer_created`` for all that are new and one ``customers.customer_updated`` for all others, each
-    {"customers": [ids]}.
+    ``customers.customer_created`` {"customers": [ids]} for all that are new, and one ``customers.customer_updated``
+    {"customers": [ids], "fields": [names]} for all others.
 
     Raises NotAllowed when the actor may keep no customers at all.
     """

@@ -458,9 +458,11 @@ class Graph:
         if created:
             emit("customers.customer_created", {"customers": [str(pk) for pk in created]})
         made_now = set(created)
-        told = [change.customer_id for change in changes if change.fields and change.customer_id not in made_now]
+        told = [change for change in changes if change.fields and change.customer_id not in made_now]
         if told:
-            emit("customers.customer_updated", {"customers": [str(pk) for pk in told]})
+            ids = [str(change.customer_id) for change in told]
+            fields = sorted({name.partition(".")[0] for change in told for name in change.fields})
+            emit("customers.customer_updated", {"customers": ids, "fields": fields})
         for merge in undone:
             emit("customers.customers_unmerged", _told_of(merge))
         for merge in made:

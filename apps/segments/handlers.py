@@ -116,4 +116,4 @@ def _all_customers(payloads: Iterable[Mapping[str, Any]]) -> set[UUID]:
 
 def _is_plain(payload: Mapping[str, Any]) -> bool:
     """Whether only fields of a person changed, none of them one that says who is a person to work with."""
-    return "customer" in payload and "fields" in payload and "restricted_at" not in payload["fields"]
+    return "merged" not in payload and "fields" in payload and "restricted_at" not in payload["fields"]
