@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from apps.customers.models import Customer
 from apps.demo import story
+from apps.interactions.activities import add_customers, create_activity
+from apps.interactions.models import Interaction
 from apps.interactions.store import NewInteraction, record_interactions
 from apps.organizations.models import Organization
 from apps.personas.models import Persona
@@ -31,6 +33,9 @@ QUICK_PAYMENT = 0.72
 """Share of invoices that are paid in time."""
 CALLS_AFTER_INVOICE = 0.07
 LEAVES = 0.06
+CALLED = 90
+CAMPAIGN_DAY = 42
+CONVERTS = 0.3
 
 Event = tuple[dt.datetime, str, str, dict[str, Any]]
 
@@ -109,6 +114,36 @@ def _invoices(start: dt.date, end: dt.date, price: float, at: Any, chance: rando
             if called <= end:
                 yield at(called), "Support Called", "phone", {"topic": "invoice", "minutes": chance.randrange(2, 25)}
         issued, number = issued + dt.timedelta(days=INVOICE_EVERY), number + 1
+
+
+def record_campaign(*, actor: Actor, customers: list[Customer], organization: Organization, today: dt.date) -> None:
+    """Calls to people who had not signed in to the app six weeks ago; some of them did afterwards."""
+    chance = random.Random(SEED + 1)  # noqa: S311 - an invented company, not a secret
+    zone = ZoneInfo(organization.timezone)
+    called_on = dt.datetime.combine(today - dt.timedelta(days=CAMPAIGN_DAY), dt.time(15), zone)
+    with_app = set(
+        Interaction.objects.filter(event="App Registered", occurred_at__lt=called_on).values_list("customer", flat=True)
+    )
+    chosen = [customer for customer in customers if customer.pk not in with_app][:CALLED]
+    activity = create_activity(actor=actor, values={**story.CAMPAIGN, "starts_on": called_on.date()})
+    for outcome, group in (("reached", chosen[: CALLED * 2 // 3]), ("not_reached", chosen[CALLED * 2 // 3 :])):
+        references = "\n".join(str(customer.external_id) for customer in group)
+        add_customers(
+            actor=actor, activity=activity, references=references, kind="call", occurred_at=called_on, outcome=outcome
+        )
+    rows = [
+        NewInteraction(
+            event="App Registered",
+            occurred_at=called_on + dt.timedelta(days=chance.randrange(0, 25), minutes=chance.randrange(5, 300)),
+            customer_id=customer.pk,
+            channel="app",
+            source="import",
+            key=f"demo:{customer.external_id}:campaign",
+        )
+        for customer in chosen[: CALLED * 2 // 3]
+        if chance.random() < CONVERTS
+    ]
+    record_interactions(actor=Actor.system("demo"), rows=rows)
 
 
 def make_segments(*, actor: Actor, personas: dict[str, Persona]) -> dict[str, UUID]:

@@ -80,6 +80,7 @@ def seed_organization(organization: Organization, people: dict[str, User], today
         _answer(asked, customers, organization, today, chance)
     with transaction.atomic():
         living.record_lives(customers=customers, organization=organization, today=today)
+        living.record_campaign(actor=actor, customers=customers, organization=organization, today=today)
     with transaction.atomic():
         living.make_segments(actor=actor, personas=personas)
     with transaction.atomic():

@@ -438,6 +438,14 @@ SEGMENTS: list[tuple[str, str, dict[str, Any]]] = [  # name, description, rule
         },
     ),
 ]
+CAMPAIGN = {
+    "name": "Help with the app",
+    "kind": "calls",
+    "channel": "phone",
+    "description": "We call people who have not signed in to the app and do it with them.",
+    "success_event": "App Registered",
+    "window_days": 30,
+}
 PERSONA_SEGMENTS = {"Lena K.": "Private households", "Herr Petersen": "Business customers"}
 
 IDEAS = [  # title, body, touchpoint, author, votes

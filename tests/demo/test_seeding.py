@@ -14,7 +14,7 @@ from django.db.models import Sum
 
 from apps.accounts.models import User
 from apps.customers.models import Account, Customer
-from apps.demo import seeding, story
+from apps.demo import living, seeding, story
 from apps.demo.management.commands.seed_demo import logins_file, pending_file
 from apps.dispatch.models import Invitation
 from apps.ideas.models import Idea
@@ -93,6 +93,7 @@ def test_its_customers_have_lives_companies_and_segments_and_the_personas_their_
         assert sizes["Private households"] + sizes["Business customers"] == customers
         assert sizes["At risk after the invoice"] < sizes["Unhappy with the first invoice"]
         assert not Persona.objects.filter(segment=None).exists()
+        assert Interaction.objects.filter(activity__name=story.CAMPAIGN["name"]).count() == living.CALLED
 
 
 def test_its_logins_are_printed_kept_from_others_and_open_the_door(seeded: str) -> None:
