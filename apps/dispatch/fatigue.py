@@ -5,9 +5,10 @@ passes the instant the survey would reach the customer. Rules are those of "Cont
 
 Two families of rules, in this order; the first that objects is the one reported:
 
-1. permission: the customer is anonymised or asked not to be worked on, the survey is not live, there is no address, the address is suppressed,
-   consent was withdrawn, or opt-in consent is asked for by the organisation and missing. They hold for every
-   purpose, exempt or not: a reminder to somebody who said stop is still a mail to somebody who said stop.
+1. permission: the customer is anonymised or asked that their data not be used, the survey is not live, there is no
+   address, the address is suppressed, consent was withdrawn, or opt-in consent is asked for by the organisation and
+   missing. They hold for every purpose, exempt or not: a reminder to somebody who said stop is still a mail to
+   somebody who said stop.
 2. frequency: the wait before a new customer's first survey, the global cap, and inside it one counter for
    relationship surveys and one for transactional surveys a touchpoint. Exempt purposes pass them and do not count.
 

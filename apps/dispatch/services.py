@@ -251,7 +251,7 @@ def _checked_wish(
 def _assessed(
     actor: Actor, survey: Survey, wish: _Wish, channel: str, ignore_new_customer_wait: bool, *, lock: bool
 ) -> Iterator[list[Assessment]]:
-    """The decisions, 10,000 customers at a time in bounded memory. More are taken by id, so that locks keep one order."""
+    """The decisions, 10,000 customers at a time. More of them are taken by id, so that locks keep one order."""
     positions = wish.positions
     ids = list(positions) if len(positions) <= MOST_CUSTOMERS else sorted(positions)
     organization = _organization()

@@ -18,8 +18,9 @@ NAMES = {True: "relationship", False: "touchpoint"}
 
 
 def scores_of_segment(*, actor: Actor, organization: Any, segment_id: UUID) -> list[Score]:
-    """NPS, CSAT and CES over all time: of relationship surveys, and where nobody asked for a metric in one, of touchpoint
-    surveys, which are never added to them. Three queries at most."""
+    """NPS, CSAT and CES over all time: of relationship surveys, and where none of them asks for a metric, of touchpoint
+    surveys, which are never added to them. Three queries at most.
+    """
     selection = Selection(
         which="any",
         populations=(frozenset({segment_id}),),

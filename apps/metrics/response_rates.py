@@ -36,8 +36,8 @@ class ResponseRate:
 def response_rate(selection: Selection, survey_ids: Sequence[UUID], *, interval: Interval = "week") -> ResponseRate:
     """Invitations of these surveys whose mail went in the window, by the day it went. One query.
 
-    Filters on channel, unit, segment and persona apply as they do to answers; those on the attributes of an answer do not, since who
-    did not answer has none.
+    Filters on channel, unit, segment and persona apply as they do to answers; those on the attributes of an answer do
+    not, since who did not answer has none.
     """
     first, last = selection.days
     earlier = selection.before()
