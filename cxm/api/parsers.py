@@ -13,10 +13,12 @@ import re
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.utils.translation import gettext as _
 from rest_framework.parsers import BaseParser, MultiPartParser
 
 from cxm.api.problems import BadBody, PayloadTooLarge
+from cxm.web.uploads import MAX_BYTES as MAX_UPLOAD
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 32
@@ -54,6 +56,14 @@ class SafeJsonParser(BaseParser):
 
 class UploadParser(MultiPartParser):
     """multipart/form-data for the few resources that take files; Django's upload limits apply."""
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RequestDataTooBig:
+            raise too_large(MAX_UPLOAD) from None
 
 
 def too_large(limit: int) -> PayloadTooLarge:

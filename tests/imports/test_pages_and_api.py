@@ -429,3 +429,13 @@ def test_a_file_starts_with_what_it_holds_and_only_that_is_asked(acme: Organizat
     segment = create_segment(actor=Actor.system("test"), name="VIPs", kind="static")
     page = browser.get(f"{base}?kind=segment_members&segment={segment.pk}").content.decode()
     assert f'<option value="{segment.pk}" selected' in page
+
+
+def test_an_upload_larger_than_any_file_we_take_is_refused_unread(acme: Organization, survey: Survey) -> None:
+    length = {"CONTENT_LENGTH": str(600 * 1024 * 1024)}
+    sent = {"kind": "responses", "survey": str(survey.pk), "mapping": '{"score": "score"}', "file": upload()}
+    answer = an_api_client(acme).post("/api/v1/imports/", sent, format="multipart", **length)
+    assert (answer.status_code, answer["Content-Type"]) == (413, "application/problem+json")
+    browser = signed_in(a_member(acme, "manager"))
+    assert browser.post(f"/o/{acme.slug}/imports/new/", sent, **length).status_code in (400, 413)
+    assert not ImportJob.objects.exists()

@@ -169,3 +169,96 @@ def test_the_suggestion_looks_at_values_and_not_only_at_names() -> None:
         "score": "NPS_SCORE",
         "comment": "text",
     }
+
+
+# -- workbooks as programs really write them -------------------------------------------------------------------------
+
+SHEET = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>'
+BOOK = '<workbook xmlns:r="r">{pr}<sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets></workbook>'
+RELATIONS = (
+    "<Relationships>"
+    '<Relationship Id="rId1" Type="x/worksheet" Target="{sheet}"/>'
+    '<Relationship Id="rId2" Type="x/sharedStrings" Target="sharedStrings.xml"/>'
+    '<Relationship Id="rId3" Type="x/styles" Target="styles.xml"/></Relationships>'
+)
+STYLES = (
+    '<styleSheet><numFmts><numFmt numFmtId="164" formatCode="[$-407]dd\\.mm\\.yyyy&quot; Uhr&quot;"/>'
+    '<numFmt numFmtId="165" formatCode="[h]:mm"/><numFmt numFmtId="166" formatCode="&quot;days&quot; 0.0"/></numFmts>'
+    '<cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/>'
+    '<xf numFmtId="165"/><xf numFmtId="166"/><xf numFmtId="22"/></cellXfs></styleSheet>'
+)
+TEXTS = "<sst><si><t>when</t></si><si><r><t>rich </t></r><r><t>text</t></r><rPh><t>no</t></rPh></si><si><t/></si></sst>"
+
+
+def a_workbook(tmp_path: Path, rows: str, *, pr: str = "", texts: str = TEXTS, sheet: str = "worksheets/s.xml") -> Path:
+    path = tmp_path / "book.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", BOOK.format(pr=pr))
+        archive.writestr("xl/_rels/workbook.xml.rels", RELATIONS.format(sheet=sheet))
+        archive.writestr("xl/styles.xml", STYLES)
+        archive.writestr("xl/sharedStrings.xml", texts)
+        archive.writestr("xl/worksheets/s.xml", SHEET.format(rows=rows))
+    return path
+
+
+def test_cells_of_every_type_are_read_as_text(tmp_path: Path) -> None:
+    heading = "".join(f'<c r="{letter}1" t="inlineStr"><is><t>{letter}</t></is></c>' for letter in "ABCDEFGHIJK")
+    row = (
+        '<c r="A2" t="s"><v>1</v></c><c r="B2" t="b"><v>1</v></c><c r="C2"><v>35</v></c><c r="D2"><v>1.5E-2</v></c>'
+        '<c r="E2" s="1"><v>44227</v></c><c r="F2" s="2"><v>44227.5</v></c><c r="G2" s="3"><v>1.5</v></c>'
+        '<c r="H2" s="4"><v>44227</v></c><c r="I2" t="str"><f>A1</f><v>&lt;made&gt;</v></c>'
+        '<c r="K2" s="5"><v>0.25</v></c>'
+    )
+    path = a_workbook(tmp_path, f'<row r="1">{heading}</row><row r="3"/><row r="7">{row}</row>')
+    (found,) = open_table(path).rows()
+    assert found.line == 7
+    assert found.cells == [
+        "rich text", "true", "35", "0.015", "2021-01-31", "2021-01-31T12:00:00", "1.5", "44227", "<made>", "", "06:00:00",
+    ]  # fmt: skip
+
+
+def test_days_may_be_counted_from_1904_and_cells_may_say_no_place(tmp_path: Path) -> None:
+    rows = '<row><c t="s"><v>0</v></c></row><row><c s="1"><v>42765</v></c></row>'
+    table = open_table(a_workbook(tmp_path, rows, pr='<workbookPr date1904="1"/>', sheet="/xl/worksheets/s.xml"))
+    assert [(row.line, row.cells) for row in table.rows()] == [(2, ["2021-01-31"])]
+
+
+def test_prefixed_elements_are_read_too(tmp_path: Path) -> None:
+    rows = (
+        '<x:row r="1"><x:c r="A1" t="s"><x:v>0</x:v></x:c></x:row><x:row r="2"><x:c r="A2"><x:v>7</x:v></x:c></x:row>'
+    )
+    assert [row.cells for row in open_table(a_workbook(tmp_path, rows)).rows()] == [["7"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "texts"),
+    [
+        ('<row r="1"><c r="A1" t="s"><v>99</v></c></row>', TEXTS),
+        ('<row r="1"><c r="A1" t="s"><v>-1</v></c></row>', TEXTS),
+        ('<row r="1"><c r="A1" t="s"><v>x</v></c></row>', TEXTS),
+        ('<row r="1"><c r="11" t="s"><v>0</v></c></row>', TEXTS),
+        ('<row r="1"><c r="A1" t="s"><v>0</v></c>', TEXTS),
+        (
+            '<row r="1"><c r="A1" t="s"><v>0</v></c></row>',
+            '<!DOCTYPE s [<!ENTITY a "b">]><sst><si><t>&a;</t></si></sst>',
+        ),
+        ('<row r="1"><c r="A1" t="str"><v>' + "x" * 2_100_000 + "</v></c></row>", TEXTS),
+    ],
+    ids=["no such text", "negative", "no number", "no column", "cut off", "document type", "giant text"],
+)
+def test_broken_and_hostile_workbooks_are_refused(tmp_path: Path, rows: str, texts: str) -> None:
+    with pytest.raises(UnreadableFile):
+        list(open_table(a_workbook(tmp_path, rows, texts=texts)).rows())
+
+
+def test_more_texts_than_fit_a_block_are_looked_up_in_their_file(tmp_path: Path) -> None:
+    number = 30_000
+    texts = "<sst>" + "".join(f"<si><t>Text number {n} ü</t></si>" for n in range(number)) + "</sst>"
+    rows = "".join(f'<row r="{n + 1}"><c r="A{n + 1}" t="s"><v>{n}</v></c></row>' for n in range(number))
+    found = [row.cells[0] for row in open_table(a_workbook(tmp_path, rows, texts=texts)).rows()]
+    assert found == [f"Text number {n} ü" for n in range(1, number)]
+
+
+def test_a_line_without_an_end_is_refused_without_being_held(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile):
+        list(open_table(written(tmp_path, "a,b\n1,2\n" + "x" * 4_200_000)).rows())
