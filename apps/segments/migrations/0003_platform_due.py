@@ -9,4 +9,4 @@ COLUMNS = ["tenant_id", "id", "state", "refresh_at", "leased_until"]
 
 class Migration(migrations.Migration):
     dependencies = [("segments", "0002_refreshing")]
-    operations = [LetPlatformSeeWhatIsDue("segments_segment", COLUMNS, "refresh_at IS NOT NULL")]
+    operations = [LetPlatformSeeWhatIsDue("segments_segment", COLUMNS, "state <> 'failed' AND refresh_at IS NOT NULL")]
