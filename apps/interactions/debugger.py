@@ -7,6 +7,7 @@ from typing import Final
 from django.http import HttpResponse
 
 from apps.interactions import event_queries
+from apps.interactions.holding import readable
 from cxm.web.http import MemberRequest
 from cxm.web.views import permission_required, render_page
 
@@ -32,7 +33,10 @@ def events(request: MemberRequest) -> HttpResponse:
         "names": names[:NAMES_SHOWN],
         "more_after": names[NAMES_SHOWN - 1].event if len(names) > NAMES_SHOWN else "",
         "after": after,
-        "last": event_queries.interactions(request.actor).order_by("-id")[:LAST_SHOWN],
+        "last": [
+            (row, readable(row, request.actor, row.properties))
+            for row in event_queries.interactions(request.actor).order_by("-id")[:LAST_SHOWN]
+        ],
         "refused": event_queries.refused_messages()[:LAST_SHOWN],
         "address": address,
         "sdks": [(name, sample % address) for name, sample in SETTINGS_OF_SDKS],

@@ -12,6 +12,7 @@ from rest_framework.response import Response as Answer
 
 from apps.interactions import entries, event_queries
 from apps.interactions.event_filters import InteractionFilter
+from apps.interactions.holding import readable
 from apps.interactions.models import Interaction
 from cxm.api.cursors import decode_cursor, encode_cursor, next_url, read_limit
 from cxm.api.problems import BadBody
@@ -46,6 +47,12 @@ class InteractionSerializer(TenantSerializer):
     unit = serializers.UUIDField(source="unit_id", allow_null=True)
     activity = serializers.UUIDField(source="activity_id", allow_null=True)
     source = serializers.ChoiceField(choices=Interaction.Source.choices)  # type: ignore[assignment]
+
+    def to_representation(self, instance: Interaction) -> dict[str, Any]:
+        """What was recorded, as the reader may see it."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        said = {name: shown[name] for name in ("properties", "context")}
+        return {**shown, **readable(instance, self.context["request"].actor, said)}
 
 
 class WhoseSerializer(TenantSerializer):

@@ -9,10 +9,12 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from apps.customers.masking import mask_text, mask_values, may_read_unmasked
 from apps.customers.models import CustomerIdentifier
 from apps.interactions.models import Interaction
 from apps.interactions.store import delete_interactions
 from apps.interactions.touch_kinds import TOUCH_KINDS
+from cxm.actor import Actor
 from cxm.api.serializers import utc_text
 from cxm.partitions import during, lowest_id
 
@@ -77,6 +79,14 @@ def forget(rows: QuerySet[Interaction]) -> int:
         known = TOUCH_KINDS.get(kind)
         by_hand.filter(kind=kind).update(event=known.event if known else kind)
     return rows.update(customer=None, identity_id=None, properties={}, context={})
+
+
+def readable(row: Interaction, actor: Actor, said: Any) -> Any:
+    """Properties, context or words of an interaction as this actor may read them: whole, or without names."""
+    if may_read_unmasked(actor, row.unit_id):
+        return said
+    names = (row.customer.name,) if row.customer else ()
+    return mask_values(said, lambda text: mask_text(text, names))
 
 
 def count_aged(before: datetime) -> int:

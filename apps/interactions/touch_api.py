@@ -16,6 +16,7 @@ from apps.customers.queries import customer_for
 from apps.interactions import activities, touches
 from apps.interactions.activity_filters import ActivityFilter
 from apps.interactions.conversion import figures_of
+from apps.interactions.holding import readable
 from apps.interactions.models import Activity, Interaction
 from apps.interactions.touch_kinds import TOUCH_CHOICES
 from cxm.api.routers import ApiRouter
@@ -56,6 +57,12 @@ class TouchSerializer(TenantModelSerializer):
         )
         read_only_fields = ("id", "recorded_at")
 
+    def to_representation(self, instance: Interaction) -> dict[str, Any]:
+        """What was written down, as the reader may see it."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        words = {name: shown[name] for name in ("outcome", "text")}
+        return {**shown, **readable(instance, self.context["request"].actor, words)}
+
 
 class TouchViewSet(TenantViewSet):
     """Calls, meetings, visits, events attended, messages and notes of one customer that were written down by hand.
@@ -81,7 +88,7 @@ class TouchViewSet(TenantViewSet):
         return customer_for(self.request.actor, uuid_or_404(self.kwargs["customer_id"]))
 
     def get_queryset(self) -> QuerySet[Interaction]:
-        return touches.touches_of(self.customer())
+        return touches.touches_of(self.customer()).select_related("customer").defer("customer__search_text")
 
     def create_object(self, data: dict[str, Any]) -> Interaction:
         return touches.add_touch(actor=self.request.actor, customer=self.customer(), values=self.sent(data))

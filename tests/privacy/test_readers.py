@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils.timezone import now
 
 from apps.imports.exports import request_export, run_export
+from apps.interactions.store import NewInteraction, record_interactions
+from apps.interactions.touches import add_touch
 from apps.organizations.models import Organization
 from apps.surveys.models import Response
 from tests.factories import a_member, an_actor, an_api_client, signed_in
 from tests.factories.customers import a_customer
 from tests.factories.surveys import a_survey, an_answer
-from tests.privacy.conftest import page
+from tests.privacy.conftest import SYSTEM, page
 
 WRITTEN = "10/10 says Ada Lovelace, call +49 30 1234567 or ada@example.com"
 MASKED = "10/10 says [name] [name], call [number] or [e-mail]"
@@ -79,3 +82,19 @@ def test_what_is_hidden_cannot_be_searched_either(inside: Organization, answer: 
     assert reader(inside, "analyst").get(path, {"q": "ada@example.com"}).status_code in (400, 422)
     assert WRITTEN in reader(inside, "manager").get(path, {"q": "ada@example.com"}).content.decode()
     assert MASKED in reader(inside, "analyst").get(path, {"q": "10/10 says"}).content.decode()
+
+
+def test_interactions_and_notes_show_words_by_role(inside: Organization) -> None:
+    person = a_customer(name="Ada Lovelace")
+    row = NewInteraction(event="Order placed", occurred_at=now(), customer_id=person.pk, properties={"mail": WRITTEN})
+    record_interactions(actor=SYSTEM, rows=[row])
+    add_touch(actor=SYSTEM, customer=person, values={"kind": "note", "text": WRITTEN})
+    blind = an_api_client(inside, ["interactions.view", "customers.view"])
+    seeing = an_api_client(inside, ["interactions.view", "customers.view", "feedback.unmasked"])
+    for client, role, sees in ((blind, "analyst", MASKED), (seeing, "manager", WRITTEN)):
+        (touch,) = client.get(f"/api/v1/customers/{person.pk}/touches/").json()["results"]
+        assert touch["text"] == sees
+        events = client.get("/api/v1/interactions/").json()["results"]
+        assert [one["properties"]["mail"] for one in events if one["event"] == "Order placed"] == [sees]
+        for rest in (f"customers/{person.pk}/", "events/"):
+            assert sees in reader(inside, role).get(page(inside, rest)).content.decode(), rest
