@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db.models import Q
 
 from apps.customers.traces import Traces
@@ -49,3 +51,14 @@ def _refused_rows(traces: Traces) -> int:
     for name in traces.names:
         wanted |= Q(cells__contains=[name])
     return RefusedRow.objects.filter(wanted).update(cells=[], reason=ERASED) if wanted else 0
+
+
+def count_old_refused_rows(before: datetime) -> int:
+    """Refused rows of imports that were started before this time."""
+    return RefusedRow.objects.filter(job__created_at__lt=before).count()
+
+
+def remove_old_refused_rows(before: datetime, limit: int) -> int:
+    """Remove at most so many of them; how many went. Their imports still say how many rows were refused."""
+    found = RefusedRow.objects.filter(job__created_at__lt=before).values_list("pk", flat=True)[:limit]
+    return RefusedRow.objects.filter(pk__in=list(found)).delete()[0]

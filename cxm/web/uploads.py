@@ -25,4 +25,3 @@ class RefuseGiants(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> None:
         """The handlers that keep it say what was uploaded."""
-        return None

@@ -213,7 +213,8 @@ def test_cells_of_every_type_are_read_as_text(tmp_path: Path) -> None:
     (found,) = open_table(path).rows()
     assert found.line == 7
     assert found.cells == [
-        "rich text", "true", "35", "0.015", "2021-01-31", "2021-01-31T12:00:00", "1.5", "44227", "<made>", "", "06:00:00",
+        "rich text", "true", "35", "0.015", "2021-01-31", "2021-01-31T12:00:00", "1.5", "44227", "<made>", "",
+        "06:00:00",
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from django.utils.timezone import now
 
 from apps.customers.models import Customer, CustomerIdentifier
+from apps.customers.retention import RETENTION
 from apps.customers.services import update_customer
 from apps.customers.traces import traces_of
 from apps.imports import undoing
@@ -282,3 +283,12 @@ def test_erasing_a_person_empties_refused_rows_journals_and_written_exports(acme
         3: [], 4: ["", "bob@x.org", "Bob", ""],
     }  # fmt: skip
     assert not ImportChange.objects.exists() and not path.exists() and ExportJob.objects.get().file == ""
+
+
+def test_refused_rows_go_by_the_rule_of_the_organisation(acme: Organization) -> None:
+    job = imported("customers", "no,mail,name,plan\n,,Ann,\n,,Bob,\n,,Cleo,\n", PEOPLE)
+    kind = RETENTION["refused_rows"]
+    assert kind.count(job.created_at) == 0 and kind.purge(job.created_at, 10) == 0
+    later = now() + dt.timedelta(seconds=1)
+    assert (kind.count(later), kind.purge(later, 2), kind.purge(later, 2)) == (3, 2, 1)
+    assert ImportJob.objects.get().refused == 3
