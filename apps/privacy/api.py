@@ -16,15 +16,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.customers.restriction import lift_restriction, restrict_customer
+from apps.organizations.models import Organization
 from apps.privacy import queries, retention, services
 from apps.privacy.erasure import erase_customer, person_of
 from apps.privacy.filters import PrivacyRequestFilter
 from apps.privacy.models import PrivacyRequest
 from apps.privacy.personal_copy import export_customer
+from cxm.api.etags import etag_of, require_match
 from cxm.api.problems import BadBody
+from cxm.api.renderers import render_json
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField
 from cxm.api.viewsets import ApiView, ApiViewSet, TenantViewSet, one_transaction, uuid_or_404
+from cxm.scope import current_tenant_id
 
 MANAGE = "privacy.manage"
 
@@ -313,6 +317,9 @@ class RetentionView(ApiView):
         months = body.get("rules", {})
         if not isinstance(months, dict):
             raise BadBody(_("Send an object of kinds and months."), field="rules")
+        if request.headers.get("If-Match"):
+            list(Organization.objects.select_for_update().filter(pk=current_tenant_id()).values_list("pk"))
+            require_match(request, etag_of(render_json(self.representation())))
         if "answer_days" in body:
             services.set_answer_days(actor=self.request.actor, days=body["answer_days"])
         retention.set_retention(actor=self.request.actor, months=months)

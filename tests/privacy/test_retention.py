@@ -188,6 +188,11 @@ def test_api_reads_and_sets_rules(inside: Organization) -> None:
     assert answer.status_code == 200
     assert answer.json()["rules"]["interactions"]["would_remove"] == 1
     assert client.get("/api/v1/privacy/retention/").json()["answer_days"] == 20
+    stale = client.put(
+        "/api/v1/privacy/retention/", {"rules": {"interactions": 1}}, format="json", HTTP_IF_MATCH='"another"'
+    )
+    assert stale.status_code == 412
+    assert client.get("/api/v1/privacy/retention/").json()["rules"]["interactions"]["months"] == 12
     for body in ({"rules": [1]}, {"rules": "x"}, {"answer_days": "x"}, {"answer_days": 10**30}):
         assert client.put("/api/v1/privacy/retention/", body, format="json").status_code == 400
     with pytest.raises(NotAllowed):
