@@ -33,7 +33,7 @@ TEXTS = (
 
 
 def measure(size: str) -> Iterable[Row]:
-    """A million customers with three million identifiers, or fifty thousand when small."""
+    """A million customers with two million identifiers, or fifty thousand when small."""
     people = 1_000_000 if size == "full" else 50_000
     user = User.objects.create_user(email="bench-customers@example.com", name="Bench")
     organization = create_organization(actor=SYSTEM, owner=user, name="People", slug="bench-people")
@@ -62,7 +62,7 @@ HOSTS = ["gmail.com"] * 4 + ["outlook.com"] * 2 + ["web.de", "yahoo.com", "compa
 
 
 def fill(people: int) -> None:
-    """Customers whose names, cities, plans and mail hosts are of realistic skew, with three identifiers each."""
+    """Customers whose names, cities, plans and mail hosts are of realistic skew, with two identifiers each."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -89,7 +89,7 @@ def fill(people: int) -> None:
                 "hosts": HOSTS,
             },
         )
-        for kind, value in (("email", "email"), ("phone", "phone"), ("anonymous_id", "'cookie-' || md5(id::text)")):
+        for kind, value in (("email", "email"), ("anonymous_id", "'cookie-' || md5(id::text)")):
             cursor.execute(
                 f"""
                 INSERT INTO customers_customeridentifier (tenant_id, id, kind, value, customer_id, claimed_by,

@@ -9,13 +9,14 @@ from apps.customers.identity import register_identity_follower
 from apps.customers.profile_page import register_profile_action, register_profile_figures
 from apps.customers.retention import register_life_sign, register_retention
 from apps.customers.timeline import register_source
+from apps.interactions.activities import search_activities
 from apps.interactions.following import follow_identities
 from apps.interactions.holding import InteractionHolder, acted_since, count_aged, purge_aged
 from apps.interactions.ingest import PATTERN, answer_environ
 from apps.interactions.timeline import KINDS, interaction_figures, interaction_items
 from cxm.ingest import register_fast_route
 from cxm.web.navigation import NavItem, register_nav
-from cxm.web.palette import register_command
+from cxm.web.palette import register_command, register_searcher
 
 register_identity_follower(follow_identities)
 register_holder(InteractionHolder(_("Interactions")))
@@ -51,6 +52,7 @@ register_nav(
     )
 )
 register_command(label=_("Events"), icon="activity", url_name="interactions:events", permission="interactions.view")
+register_searcher("activities", permission="interactions.view", search=search_activities, label=_("Activities"))
 register_command(
     label=_("New activity"), icon="plus", url_name="interactions:activity_create", permission="activities.edit"
 )

@@ -17,7 +17,8 @@ from apps.interactions.touches import add_touch
 from apps.organizations.models import Organization, Unit
 from cxm.actor import Actor
 from cxm.scope import tenant
-from tests.factories import a_member, an_api_client, an_organization, signed_in
+from cxm.web.palette import find
+from tests.factories import a_member, an_actor, an_api_client, an_organization, signed_in
 from tests.factories.customers import a_customer
 from tests.factories.interactions import an_activity, an_interaction
 
@@ -207,6 +208,9 @@ def test_list_finds_filters_and_costs_the_same_for_one_and_three(acme: Organizat
     shown = manager.get(page(), {"kind": "event"}).content.decode()
     assert "Beta" in shown
     assert "Alpha" not in shown
+    with tenant(acme):
+        found = dict(find(an_actor(acme, "analyst"), acme, "alph"))
+    assert [item.label for item in found["Activities"]] == ["Alpha"]
     for odd in ("sort=nope", "kind=nope", "q=%00", "page=x"):
         assert manager.get(f"{page()}?{odd}").status_code == 200
 
