@@ -59,7 +59,10 @@ def locked(segment_id: UUID) -> Segment | None:
 
 
 def hold(customers: Sequence[UUID]) -> int:
-    """Keep these customers' rows from being deleted until the transaction ends; how many there are. In order of id."""
+    """Keep these customers' rows from being deleted until the transaction ends; how many there are.
+
+    In order of id, as everybody does who holds several, so that nobody waits for somebody who waits for him.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM (SELECT FROM customers_customer WHERE tenant_id = %s AND id = ANY(%s::uuid[])"
@@ -72,7 +75,8 @@ def hold(customers: Sequence[UUID]) -> int:
 def decide(segment: Segment, rule: Rule, facts: Facts, customers: Sequence[UUID]) -> int:
     """Decide for these customers (all of them, whoever they are) whether they belong; by how much the size changed.
 
-    One statement. ``segment`` is :func:`locked`, so the rule is asked after everything that was committed before.
+    One statement. The customers are held (:func:`hold`) and ``segment`` is :func:`locked`, so the rule is asked after
+    everything that was committed before.
     """
     at = now()
     compiled = compile_rule(rule, at=at, facts=facts, customers=customers)
@@ -88,6 +92,7 @@ def decide(segment: Segment, rule: Rule, facts: Facts, customers: Sequence[UUID]
 
 def add(segment: Segment, customers: Sequence[UUID], *, import_id: UUID | None = None) -> int:
     """Add those of these customers who can be members and are none yet; how many that were."""
+    hold(customers)
     return _execute(
         _ADD,
         {"segment": segment.pk, "since": now(), "import": import_id, "customers": [str(pk) for pk in customers]},

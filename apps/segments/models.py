@@ -18,8 +18,8 @@ class Segment(TenantModel):
     at a moving window ("in the last 90 days"), so its members change while nothing happens.
 
     The rows are the queue of refreshes: one is due from ``refresh_at`` on (null: nothing to do), a worker holds it
-    until ``leased_until``, and after eight ``attempts`` it is parked as ``failed``. ``revision`` grows with every change
-    of the rule and every time some members were decided anew, so that a long refresh knows what happened beside it.
+    until ``leased_until``, and after eight ``attempts`` it is parked as ``failed``. ``revision`` grows with every
+    change of the rule and every time some members were decided anew, so that a long refresh knows what happened.
     """
 
     class Kind(models.TextChoices):

@@ -180,6 +180,7 @@ def _apply(
         if segment.revision == seen.revision:
             done = change(segment, customers)
         else:
+            membership.hold(customers)
             with for_sets():
                 membership.decide(segment, rule, facts, customers)
         if segment.leased_until is not None:
