@@ -14,7 +14,8 @@ def record(*, actor: Actor, action: str, target: Model | None = None, fields: It
     """Write one line of the audit log of the organisation in force, in the caller's transaction.
 
     Args:
-        actor: who did it, and from which address. Of a person only the id is kept; pages look the name up.
+        actor: who did it, and from which address. Of a person only the id is kept; pages look the name up. Of a
+            respondent not even the address is kept: it is a customer's, and the log outlives an erasure.
         action: what was done, ``<app>.<past tense>`` such as ``surveys.published``.
         target: the row it was done to; only its kind and id are kept.
         fields: names of the fields that changed, never their values.
@@ -27,7 +28,7 @@ def record(*, actor: Actor, action: str, target: Model | None = None, fields: It
         target_type=target._meta.label_lower if target is not None else "",
         target_id=_id_of(target),
         fields=list(fields),
-        ip=actor.ip,
+        ip=None if actor.kind == "respondent" else actor.ip,
     )
 
 

@@ -37,6 +37,7 @@ from apps.privacy.models import Erasure, PrivacyRequest
 from apps.privacy.personal_copy import export_customer
 from apps.privacy.services import check_identity, complete_request, open_request
 from apps.surveys.models import Response, ResponseRevision
+from cxm.actor import Actor
 from cxm.errors import NotAllowed, NotFound
 from cxm.scope import tenant
 from tests.factories import an_actor, an_api_client, an_organization
@@ -147,6 +148,13 @@ def test_search_of_database_files_cache_and_logs_finds_nothing_after_an_erasure(
     assert erased.found["responses"] == 1
     assert erased.found["interactions"] == 2
     assert AuditEntry.objects.filter(action="customers.erased", target_id=person.pk).exists()
+
+
+def test_audit_log_keeps_no_address_of_a_customer(inside: Organization) -> None:
+    person = a_customer_to_ask()
+    suppress(actor=Actor.respondent("203.0.113.5"), customer=person, reason="unsubscribed")
+    entry = AuditEntry.objects.get(action="dispatch.suppressed")
+    assert (entry.actor_kind, entry.ip) == ("respondent", None)
 
 
 def test_no_published_number_moves(inside: Organization) -> None:
