@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema, extend_schema_serializer
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response as Answer
@@ -148,6 +148,14 @@ class EventNameSerializer(TenantSerializer):
     last_at = UtcDateTimeField()
 
 
+@extend_schema_serializer(many=False)
+class EventNamePageSerializer(TenantSerializer):
+    """A page of names."""
+
+    results = EventNameSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
 class EventNameViewSet(ApiViewSet):
     """Which events there are, by alphabet."""
 
@@ -159,7 +167,7 @@ class EventNameViewSet(ApiViewSet):
             OpenApiParameter("cursor", str, description="Where the page starts: take it from `next`, it is opaque."),
             OpenApiParameter("limit", int, description="Rows on a page, 1 to 500."),
         ],
-        responses={200: EventNameSerializer(many=True)},
+        responses={200: EventNamePageSerializer},
     )
     def list(self, request: Request) -> Answer:
         """The names of events with their volume of the last 30 days."""
