@@ -460,9 +460,9 @@ class Graph:
         made_now = set(created)
         told = [change for change in changes if change.fields and change.customer_id not in made_now]
         if told:
-            ids = [str(change.customer_id) for change in told]
+            people = [str(change.customer_id) for change in told]
             fields = sorted({name.partition(".")[0] for change in told for name in change.fields})
-            emit("customers.customer_updated", {"customers": ids, "fields": fields})
+            emit("customers.customer_updated", {"customers": people, "fields": fields})
         for merge in undone:
             emit("customers.customers_unmerged", _told_of(merge))
         for merge in made:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,11 +15,13 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.customers import identity_graph
+from apps.customers import identity_graph, merging, services
 from apps.customers.identity import Named, attach, clean_named, with_identities
 from apps.customers.identity_rules import LIMITS, Claim, parents_of, roots_of
 from apps.customers.models import Customer, CustomerIdentifier
 from apps.organizations.models import Organization
+from cxm.actor import Actor
+from cxm.errors import NotFound
 from cxm.scope import tenant
 from tests.factories import an_organization
 
@@ -193,3 +196,50 @@ def test_messages_that_arrive_together_make_each_person_once(transactional_db: N
         assert {row.email for row in people} == {f"{n}@b.de" for n in range(10)}
         assert all({"round", "of0", "of1", "of2", "of3"} <= row.attributes.keys() for row in people)
         assert CustomerIdentifier.objects.filter(kind="anonymous_id", customer=None).count() == 0
+
+
+def test_colleagues_and_messages_change_the_same_people_at_the_same_time(transactional_db: None) -> None:
+    organization: Organization = an_organization("Acme")
+    system = Actor.system("test")
+    with tenant(organization):
+        people = [services.create_customer(actor=system, external_id=f"u-{n}").pk for n in range(3)]
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(3)
+
+    def run(work: Callable[[int], object]) -> None:
+        try:
+            with tenant(organization):
+                barrier.wait()
+                for round_ in range(8):
+                    work(round_)
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    def edit(round_: int) -> None:
+        values = {"name": f"N{round_}", "email": f"e{round_}@b.de"}
+        with suppress(NotFound), transaction.atomic():  # while it is merged
+            services.update_customer(actor=system, customer=people[round_ % 3], values=values)
+
+    def identify(round_: int) -> None:
+        named = [
+            clean_named(user_id=f"u-{n}", anonymous_id=f"n-{n}-{round_ // 2}", traits={"r": round_}, at=START)
+            for n in (2, 0, 1)
+        ]
+        with_identities(lambda: attach([clean_named(anonymous_id=f"n-{n}-{round_ // 2}", at=START) for n in range(3)]))
+        with_identities(lambda: attach(named))
+
+    def join(round_: int) -> None:
+        merge = merging.merge_customers(actor=system, kept=people[0], merged=people[1])
+        merging.undo_merge(actor=system, merge=merge)
+
+    workers = [threading.Thread(target=run, args=(work,)) for work in (edit, identify, join)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert errors == []
+    with tenant(organization):
+        assert Customer.objects.count() == 3
+        assert all(row.attributes == {"r": 7} for row in Customer.objects.all())

@@ -73,20 +73,25 @@ def update_customer(
     new e-mail address or number becomes an identifier of the person unless it is somebody else's.
     Raises NotFound, DomainErrors naming each wrong field, Conflict for an external_id of somebody else.
     """
+    cleaned = clean_values({**(values or {}), **more})
+    return with_identities(lambda: _update(actor, customer, cleaned, merge))
+
+
+def _update(actor: Actor, customer: Customer | UUID, cleaned: dict[str, Any], merge: bool) -> Customer:
+    # The identity lock comes before that of the row, here as everywhere: else two could wait for each other.
     row = locked(customer)
     actor.require("customers.edit", row.unit_id)
-    cleaned = clean_values({**(values or {}), **more})
     if "unit" in cleaned:
         require_branch(actor, cleaned["unit"])
     if merge and "attributes" in cleaned:
         merged = merge_attributes(row.attributes, cleaned["attributes"])
-        cleaned["attributes"] = clean_values({"attributes": merged})["attributes"]
+        cleaned = {**cleaned, "attributes": clean_values({"attributes": merged})["attributes"]}
     changed = {name: value for name, value in cleaned.items() if differs(getattr(row, name), value)}
     if not changed:
         return row
     if "external_id" in changed:
         refuse_taken(changed["external_id"], except_id=row.pk)
-    with_identities(lambda: _change(actor, row, changed))
+    _change(actor, row, changed)
     record(actor=actor, action="customers.updated", target=row, fields=sorted(changed))
     emit("customers.customer_updated", {"customer": str(row.pk), "fields": sorted(changed)})
     return Customer.records.select_related("unit").defer("search_text").get(pk=row.pk)
@@ -149,15 +154,15 @@ def delete_customer(*, actor: Actor, customer: Customer | UUID) -> None:
 
     Answers stay, without a person. Raises NotFound.
     """
+    with_identities(lambda: _delete(actor, customer))
+
+
+def _delete(actor: Actor, customer: Customer | UUID) -> None:
+    require_alone()
     row = locked(customer)
     actor.require("customers.edit", row.unit_id)
     record(actor=actor, action="customers.deleted", target=row)
     emit("customers.customer_deleted", {"customer": str(row.pk)})
-    with_identities(lambda: _delete(row))
-
-
-def _delete(row: Customer) -> None:
-    require_alone()
     for merged in Customer.records.filter(merged_into=row.pk):
         merged.delete()
     row.delete()
