@@ -11,7 +11,7 @@ from django.db.models import QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from apps.customers.models import ConsentRecord, Customer, CustomerIdentifier
+from apps.customers.models import Account, ConsentRecord, Customer, CustomerIdentifier
 from cxm.actor import Actor
 from cxm.errors import NotFound
 
@@ -50,6 +50,11 @@ def consents_in_force(customer: Customer) -> list[ConsentRecord]:
 def consent_history(customer: Customer) -> QuerySet[ConsentRecord]:
     """Every statement of one customer, newest first."""
     return ConsentRecord.objects.filter(customer=customer).order_by("-at", "-id")
+
+
+def account_of(customer: Customer) -> Account | None:
+    """The account that a customer names by its key. One query, none for who names none."""
+    return Account.objects.filter(key=customer.account).first() if customer.account else None
 
 
 @dataclass(frozen=True, slots=True)

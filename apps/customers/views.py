@@ -114,11 +114,12 @@ def customer_consent(request: MemberRequest, pk: UUID) -> HttpResponse:
 
 
 def profile(request: MemberRequest, customer: Customer, form: ConsentForm) -> dict[str, Any]:
-    """What the profile page shows. Four queries, one for each timeline source, and those of the other apps' cards."""
+    """What the profile page shows. Five queries, one for each timeline source, and those of the other apps' cards."""
     menu = menu_of(request.actor, request.organization, customer)
     search = request.GET.get("attribute", "")[:200]
     return {
         "customer": customer,
+        "account": queries.account_of(customer),
         "identifiers": queries.identifier_rows(customer),
         "attributes": queries.attribute_rows(customer, search),
         "attribute_search": search,

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
-from apps.customers.models import Customer, CustomerIdentifier
+from apps.customers.models import Account, Customer, CustomerIdentifier
 from apps.customers.profile_page import (
     ACTIONS,
     SECTIONS,
@@ -325,6 +325,15 @@ def test_profile_shows_identifiers_figures_and_the_ledger_of_consent(
         manager.post(address, {"purpose": "marketing", "channel": "any", "state": "given", "at": "x"}).status_code
         == 422
     )
+
+
+def test_profile_leads_to_the_account(acme: Organization, manager: Client) -> None:
+    with tenant(acme):
+        customer = a_customer(account="engines")
+        Account.objects.update_or_create(key="engines", defaults={"name": "Engines Ltd"})
+        account = Account.objects.get(key="engines")
+    text = manager.get(profile(customer)).content.decode()
+    assert f'<a href="/o/acme/accounts/{account.pk}/">Engines Ltd</a>' in text
 
 
 def test_many_attributes_can_be_searched_and_long_ones_opened(acme: Organization, manager: Client) -> None:
