@@ -131,7 +131,11 @@ def test_doctor_warns_when_few_months_are_left(time_machine) -> None:
 
 def test_a_partition_cannot_be_read_by_itself(alpha: Organization) -> None:
     partition = stored(now())
-    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(f"SELECT count(*) FROM {partition}")
 
 
@@ -156,7 +160,6 @@ def test_a_window_reads_only_its_months(alpha: Organization) -> None:
     assert f"{TABLE}_history" not in plan
     everything = Interaction.objects.filter(event="Paid").explain()
     assert f"{TABLE}_history" in everything
-    assert "interaction" in plan and "Index" in plan
 
 
 def test_a_window_holds_its_first_instant_and_not_its_last(alpha: Organization) -> None:
