@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 
 from cxm.errors import DomainError
 
-
 LONGEST_ADDRESS = 254
 
 
