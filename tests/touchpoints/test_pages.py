@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.interactions.event_match import value_of
 from apps.metrics.folding import refold_organization
 from apps.touchpoints import services
-from apps.interactions.event_match import value_of
 from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
 from cxm.scope import tenant
