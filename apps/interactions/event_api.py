@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema, extend_schema_serializer
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -172,10 +173,14 @@ class EventNameViewSet(ApiViewSet):
     def list(self, request: Request) -> Answer:
         """The names of events with their volume of the last 30 days."""
         limit = read_limit(request.query_params)
+        if request.query_params.get("ordering", "event") != "event":
+            raise BadBody(
+                _("Names come by alphabet: ordering can only be event."), field="ordering", code="bad_ordering"
+            )
         text = request.query_params.get("cursor", "")
         after = decode_cursor(request.path, text) if text else [""]
         if len(after) != 1 or not isinstance(after[0], str):
-            raise BadBody("This cursor does not fit this list.", field="cursor", code="bad_cursor")
+            raise BadBody(_("This cursor does not fit this list."), field="cursor", code="bad_cursor")
         found = event_queries.event_names(self.request.actor, after=after[0], most=limit + 1)
         more = next_url(request, encode_cursor(request.path, [found[limit - 1].event])) if len(found) > limit else None
         return Answer({"results": EventNameSerializer(found[:limit], many=True).data, "next": more})

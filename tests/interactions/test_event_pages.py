@@ -83,6 +83,7 @@ def test_names_of_events_come_in_pages(api: APIClient) -> None:
     assert [row["event"] for row in second["results"]] == ["C"]
     assert second["next"] is None
     assert api.get("/api/v1/event-names/?cursor=x").status_code == 400
+    assert api.get("/api/v1/event-names/?ordering=volume").status_code == 400
 
 
 def test_a_branch_counts_what_its_own_customers_did(acme: Organization) -> None:
