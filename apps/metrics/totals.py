@@ -43,10 +43,11 @@ class MeasuredQuestion:
 
 @dataclass(frozen=True, slots=True)
 class StoredTotal:
-    """A total as it stands now, and what stood in its place before (None: nothing)."""
+    """A total as it stands now, what stood in its place before (None: nothing), and whether its counts differ."""
 
     id: UUID
     former: dict[str, Any] | None
+    is_changed: bool = True
 
 
 @transaction.atomic
@@ -101,10 +102,11 @@ def record_total(
     if row is None:
         row = ScoreHistogram.objects.create(**place, metric=question.metric, import_id=import_id, **columns)
         return StoredTotal(row.pk, None)
-    former = {name: getattr(row, name) for name in columns}
+    former: dict[str, Any] = {name: getattr(row, name) for name in columns}
+    is_changed = former != columns
     former["import_id"] = str(row.import_id) if row.import_id else None
     ScoreHistogram.objects.filter(pk=row.pk).update(import_id=import_id, metric=question.metric, **columns)
-    return StoredTotal(row.pk, former)
+    return StoredTotal(row.pk, former, is_changed)
 
 
 def _where(place: Mapping[str, Any]) -> dict[str, Any]:
