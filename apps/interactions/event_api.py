@@ -53,7 +53,7 @@ class InteractionSerializer(TenantSerializer):
         """What was recorded, as the reader may see it."""
         shown: dict[str, Any] = super().to_representation(instance)
         said = {name: shown[name] for name in ("properties", "context")}
-        return {**shown, **readable(instance, self.context["request"].actor, said)}
+        return {**shown, **readable(instance, self.context["request"].actor, said)}  # type: ignore[index]
 
 
 class WhoseSerializer(TenantSerializer):
