@@ -46,6 +46,11 @@ wal_compression = on
 random_page_cost = 1.1
 jit = off
 
+# The planner knows nothing of a table before it was first analysed, and a first import grows one by thousands of rows a
+# second: until then it may look people up by walking through all of them.
+autovacuum_naptime = 10s
+autovacuum_analyze_scale_factor = 0.05
+
 timezone = 'UTC'
 datestyle = 'ISO, YMD'
 lc_messages = 'C'
