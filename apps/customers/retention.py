@@ -20,7 +20,7 @@ Purge = Callable[[datetime, int], int]
 
 @dataclass(frozen=True, slots=True)
 class RetentionKind:
-    """A kind of data with an age. Fewer months than ``least`` would break other promises; ``chunk`` rows go at a time."""
+    """A kind of data with an age. Fewer months than ``least`` break other promises; ``chunk`` rows go at a time."""
 
     name: str
     label: Any

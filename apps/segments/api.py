@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -106,7 +107,7 @@ class AddedSerializer(TenantSerializer):
     unknown = serializers.ListField(child=serializers.CharField())
 
 
-class MemberSerializer(TenantModelSerializer):
+class SegmentMemberSerializer(TenantModelSerializer):
     """That a customer belongs to a segment."""
 
     customer = serializers.UUIDField(source="customer_id")
@@ -201,12 +202,15 @@ class SegmentViewSet(TenantViewSet):
         unknown = [str(name) for name in (*ids, *external_ids) if name not in named]
         return Response({"added": added, "size": segment.size, "unknown": unknown}, status=status.HTTP_200_OK)
 
-    @extend_schema(responses=MemberSerializer)
+    @extend_schema(
+        parameters=[OpenApiParameter("customer_id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        responses=SegmentMemberSerializer,
+    )
     @action(
         detail=True,
         url_path=r"customers/(?P<customer_id>[^/.]+)",
         url_name="member",
-        serializer_class=MemberSerializer,
+        serializer_class=SegmentMemberSerializer,
         filterset_class=None,
         ordering_fields={},
     )
@@ -214,7 +218,9 @@ class SegmentViewSet(TenantViewSet):
         """That a customer belongs to the segment, and since when; 404 when not."""
         return Response(self.representation(self.membership(customer_id)))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(
+        parameters=[OpenApiParameter("customer_id", OpenApiTypes.UUID, OpenApiParameter.PATH)], responses={204: None}
+    )
     @member.mapping.delete
     @one_transaction
     def remove_member(self, request: Request, id: str, customer_id: str) -> Response:

@@ -9,6 +9,8 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as translate
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from apps.customers.filters import register_customer_filter
 from apps.customers.holders import register_holder
@@ -85,8 +87,10 @@ def segments_of_profile(_actor: Actor, customer: Customer) -> dict[str, Any]:
 
 register_customer_filter(
     "segment",
-    django_filters.ModelChoiceFilter(
-        queryset=every_segment, method=in_segment, label=_("Segment"), empty_label=_("All segments")
+    extend_schema_field(OpenApiTypes.UUID)(
+        django_filters.ModelChoiceFilter(
+            queryset=every_segment, method=in_segment, label=_("Segment"), empty_label=_("All segments")
+        )
     ),
 )
 register_holder(MembershipHolder(_("Segments")))

@@ -278,7 +278,7 @@ def test_extreme_days_are_no_error(acme):
 
 
 @pytest.mark.parametrize("by", ["persona", "segment"])
-def test_nobody_belongs_to_a_persona_or_segment_yet(acme, by):
+def test_without_segments_and_bound_personas_there_are_no_groups(acme, by):
     answers(a_survey("nps", relationship=True), 9)
     fold_pending()
     assert ask(acme, f"by={by}").groups == []
