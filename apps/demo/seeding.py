@@ -67,7 +67,7 @@ def seed_organization(organization: Organization, people: dict[str, User], today
         units = _units(actor)
         touchpoints = {place.key: _touchpoint(actor, place) for place in story.PLACES}
         customers = _customers(actor, units, chance)
-        personas = {values["name"]: _persona(actor, values) for values in story.PERSONAS}
+        personas = {str(values["name"]): _persona(actor, values) for values in story.PERSONAS}
         for content in story.MAPS:
             journey = create_journey(
                 actor=actor, name=content["name"], persona=personas[content["persona"]], stages=content["stages"]

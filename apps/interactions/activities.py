@@ -15,7 +15,8 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
-from apps.customers.models import Customer, CustomerIdentifier
+from apps.customers.models import Customer
+from apps.customers.services import people_called
 from apps.interactions.event_match import EVENT_LENGTH, clean_where
 from apps.interactions.models import Activity
 from apps.interactions.store import PERMISSION, NewInteraction, record_interactions
@@ -165,23 +166,12 @@ def add_customers(
 
 
 def customers_named(actor: Actor, entries: list[str]) -> dict[str, UUID]:
-    """The person's id for each entry that is an external id or an e-mail address of one. Three queries."""
-    people = Customer.objects.all()
+    """The people that external ids and e-mail addresses name, of the units in which the actor may record."""
+    found = people_called(entries)
     units = actor.visible_units(PERMISSION)
     if units is not None:
-        people = people.filter(unit_id__in=units)
-    emails = {entry.lower() for entry in entries if "@" in entry}
-    of_id = dict(people.filter(external_id__in=entries).values_list("external_id", "pk"))
-    oldest_last = people.filter(email__in=emails).order_by("-created_at", "-pk")
-    of_email = dict(oldest_last.values_list("email", "pk"))
-    further = CustomerIdentifier.objects.filter(kind="email", value__in=emails, customer__in=people)
-    of_identifier = dict(further.values_list("value", "customer_id"))
-    found: dict[str, UUID] = {}
-    for entry in entries:
-        address = entry.lower()
-        person = of_id.get(entry) or of_identifier.get(address) or of_email.get(address)
-        if person:
-            found[entry] = person
+        reachable = set(Customer.objects.filter(pk__in=found.values(), unit_id__in=units).values_list("pk", flat=True))
+        found = {entry: person for entry, person in found.items() if person in reachable}
     return found
 
 

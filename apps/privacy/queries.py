@@ -16,6 +16,7 @@ from apps.audit.models import AuditEntry
 from apps.audit.queries import names_of_people
 from apps.customers.models import Customer
 from apps.customers.search import matching
+from apps.customers.services import people_called, people_of
 from apps.organizations.models import Membership
 from apps.privacy.models import PrivacyRequest, PrivacySettings
 from cxm.ids import parse_uuid
@@ -56,14 +57,14 @@ def corrected_fields(customer: UUID, *, since: datetime) -> list[str]:
 
 
 def find_customers(text: str) -> list[Customer]:
-    """Up to 20 customers by id, identifier or name, for tying a request to one. One or two queries."""
+    """Up to 20 customers by id, identifier or name, for tying a request to one; a merged record means its person."""
     wanted = text.strip()[:200].replace("\x00", "")
     if not wanted:
         return []
     pk = parse_uuid(wanted)
     if pk is not None:
-        return list(Customer.objects.filter(pk=pk))
-    exact = list(Customer.objects.filter(external_id=wanted)[:1])
+        return list(Customer.objects.filter(pk__in=people_of([pk]).values()))
+    exact = list(Customer.objects.filter(pk__in=people_called([wanted]).values()))
     found = matching(Customer.objects.defer("search_text"), wanted).order_by("-created_at", "-id")[:MOST_FOUND]
     return [*exact, *(row for row in found if row.pk not in {row.pk for row in exact})]
 

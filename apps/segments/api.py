@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.customers.api import CustomerSerializer
+from apps.customers.services import people_called, people_of
 from apps.segments import queries, services
 from apps.segments.describe import Names, describe_rule, names_for
 from apps.segments.filters import SegmentFilter
@@ -194,12 +195,12 @@ class SegmentViewSet(TenantViewSet):
         external_ids = serializer.validated_data.get("external_ids", [])
         if not ids and not external_ids:
             raise BadBody(_("Send customers or external_ids."), field="customers", code="required")
-        named = services.customers_named(ids=ids, external_ids=external_ids)
+        by_id, by_name = people_of(ids), people_called(external_ids)
         added = services.set_static_members(
-            actor=self.request.actor, segment=segment, customer_ids=sorted(set(named.values()))
+            actor=self.request.actor, segment=segment, customer_ids=sorted({*by_id.values(), *by_name.values()})
         )
         segment.refresh_from_db()
-        unknown = [str(name) for name in (*ids, *external_ids) if name not in named]
+        unknown = [str(pk) for pk in ids if pk not in by_id] + [name for name in external_ids if name not in by_name]
         return Response({"added": added, "size": segment.size, "unknown": unknown}, status=status.HTTP_200_OK)
 
     @extend_schema(

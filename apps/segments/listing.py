@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from apps.customers.models import Customer
 from apps.segments.describe import describe_rule, names_for
 from apps.segments.models import Segment
-from apps.segments.registry import USES
+from apps.segments.registry import uses_of
 from apps.segments.rule import Rule, SegmentLeaf, parse_rule
 
 
@@ -58,9 +58,8 @@ def users_of(segment_ids: Collection[UUID]) -> dict[UUID, list[str]]:
     for name, raw in live.values_list("name", "rule"):
         for pk in {leaf.segment for leaf in parse_rule(raw).leaves() if isinstance(leaf, SegmentLeaf)} & wanted:
             found[pk].append(_("Segment “%(name)s”") % {"name": name})
-    for use in USES.values():
-        for pk, labels in use(list(wanted)).items():
-            found[pk] += labels
+    for pk, labels in uses_of(wanted).items():
+        found[pk] += labels
     return dict(found)
 
 

@@ -27,6 +27,10 @@ def register_segment_use(name: str, use: SegmentUse) -> None:
     USES[name] = use
 
 
-def uses_of(segment_id: UUID) -> list[str]:
-    """Everything that registered as using a segment, in order of registration."""
-    return [label for use in USES.values() for label in use([segment_id]).get(segment_id, [])]
+def uses_of(segment_ids: Collection[UUID]) -> dict[UUID, list[str]]:
+    """What registered as using each of these segments, in order of registration; those without any are missing."""
+    found: dict[UUID, list[str]] = {}
+    for use in USES.values():
+        for pk, labels in use(segment_ids).items():
+            found.setdefault(pk, []).extend(labels)
+    return found

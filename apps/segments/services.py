@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -105,7 +105,7 @@ def delete_segment(*, actor: Actor, segment: Segment) -> None:
     if row is None:
         raise Conflict(_("This segment has been deleted."), code="deleted")
     dependents = Segment.objects.filter(pk__in=refresh.dependents_of(row.pk)).order_by("name")
-    users = [_("Segment “%(name)s”") % {"name": other.name} for other in dependents] + uses_of(row.pk)
+    users = [_("Segment “%(name)s”") % {"name": other.name} for other in dependents] + uses_of([row.pk]).get(row.pk, [])
     if users:
         message = _("It is still used: %(users)s. Change these first.") % {"users": "; ".join(users[:5])}
         raise Conflict(message, code="in_use")
@@ -167,20 +167,6 @@ def remove_static_members(
         gone = membership.remove(row, _visible(actor, customer_ids or ()))
     _changed(actor, row, None, import_id)
     return gone
-
-
-def customers_named(*, ids: Iterable[UUID] = (), external_ids: Iterable[str] = ()) -> dict[UUID | str, UUID]:
-    """The people that ids or external ids name; unknown ones are missing. One query each.
-
-    A record that was merged is the person it belongs to now.
-    """
-    found: dict[UUID | str, UUID] = {}
-    for column, wanted in (("pk", list(ids)), ("external_id", list(external_ids))):
-        if wanted:
-            rows = Customer.records.filter(**{f"{column}__in": wanted})
-            for name, pk, merged_into in rows.values_list(column, "pk", "merged_into_id"):
-                found[name] = merged_into or pk
-    return found
 
 
 def _static(segment: Segment) -> Segment:

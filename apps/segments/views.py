@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from apps.customers.models import Customer
 from apps.customers.search import matching
+from apps.customers.services import people_called
 from apps.segments import builder, queries, services
 from apps.segments.builder_rows import rows_of
 from apps.segments.describe import describe_rule
@@ -376,12 +377,7 @@ def pasted_customers(text: str) -> list[UUID]:
     wanted = list(dict.fromkeys(part.strip() for part in re.split(r"[\n\r,;\t]+", text) if part.strip()))
     if len(wanted) > MOST_PASTED:
         raise DomainError(_("Paste at most 10,000 at a time, or bring a file."), field="ids", code="too_many")
-    found: dict[Any, UUID] = dict(services.customers_named(external_ids=wanted))
-    emails = [one.lower() for one in wanted if one not in found and "@" in one]
-    if emails:
-        rows = Customer.objects.filter(email__in=emails).order_by("-created_at", "-id").values_list("email", "pk")
-        by_email = dict(rows)
-        found |= {one: by_email[one.lower()] for one in wanted if one not in found and one.lower() in by_email}
+    found = people_called(wanted)
     unknown = [one for one in wanted if one not in found]
     if unknown:
         names = ", ".join(unknown[:SHOWN]) + (" …" if len(unknown) > SHOWN else "")

@@ -10,7 +10,13 @@ from apps.customers.services.records import (
     update_customer,
     upsert_customer,
 )
-from apps.customers.services.references import CustomerReference, people_of, resolve_customer, resolve_customers
+from apps.customers.services.references import (
+    CustomerReference,
+    people_called,
+    people_of,
+    resolve_customer,
+    resolve_customers,
+)
 
 __all__ = [
     "FIELDS",
@@ -19,6 +25,7 @@ __all__ = [
     "clean_values",
     "create_customer",
     "delete_customer",
+    "people_called",
     "people_of",
     "person_of_external_id",
     "record_consent",

@@ -129,6 +129,25 @@ def people_of(ids: Iterable[UUID]) -> dict[UUID, UUID]:
     return {pk: merged_into or pk for pk, merged_into in rows}
 
 
+def people_called(names: Iterable[str]) -> dict[str, UUID]:
+    """The person each name stands for: an external id (also of a merged record), else an e-mail address in any case.
+
+    Names of nobody are missing. An address that several people show means the one it belongs to (docs/identity.md).
+    Two queries at most, one of them for addresses.
+    """
+    wanted = list(dict.fromkeys(names))
+    records = Customer.records.filter(external_id__in=wanted).values_list("external_id", "pk", "merged_into_id")
+    found = {str(external_id): merged_into or pk for external_id, pk, merged_into in records}
+    addresses = {name: name.lower() for name in wanted if name not in found and "@" in name}
+    if addresses:
+        owned = CustomerIdentifier.objects.filter(
+            kind=CustomerIdentifier.Kind.EMAIL, value__in=addresses.values(), customer__isnull=False
+        )
+        owners = dict(owned.values_list("value", "customer_id"))
+        found |= {name: owners[address] for name, address in addresses.items() if address in owners}
+    return found
+
+
 def insert_missing(references: Iterable[CustomerReference]) -> list[UUID]:
     """Make the customers that these name and that are not there; the ids of the new ones. Inside `with_identities`."""
     at = now()
