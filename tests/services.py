@@ -23,6 +23,7 @@ if not os.environ.get("DATABASE_URL"):
     _running = contextlib.ExitStack()
     _services = _running.enter_context(ensure_services(Path(os.environ["CXM_DATA_DIR"])))
     os.environ.update(_services.as_environment())
+    os.environ["DATABASE_BACKUP_URL"] = _services.database_backup_url  # for the test of a real backup and restore
     # A test's rows need not survive a power cut: not waiting for the disk halves the time of the suite.
     os.environ["DATABASE_URL"] += "&options=-c%20synchronous_commit%3Doff"
     atexit.register(_running.close)

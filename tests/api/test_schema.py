@@ -112,7 +112,7 @@ def ask(generated: Any, operation: Operation, slots: dict[str, Any], headers: di
     @given(case=generated.as_strategy())
     def run(case: Any) -> None:
         if slots and next(turn) % 4:
-            case.path_parameters = dict(slots)
+            case.path_parameters = {name: str(value) for name, value in slots.items()}
         response = case.call(headers=headers)
         case.validate_response(response, checks=CHECKS, headers=headers)
 

@@ -20,6 +20,7 @@ import pytest
 import segment.analytics.client as segment
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 from rudderstack.analytics.client import Client as RudderClient
 
 from apps.customers.models import Account, Customer
@@ -59,9 +60,13 @@ class Server:
             self.requests.append(dict(environ))
             is_lost = self.lose > 0
             self.lose -= is_lost
-        if not is_lost:
-            return self.application(environ, start_response)
-        list(self.application(environ, lambda *_arguments: None))
+        # A library keeps its connection to us, and with it this thread, after its test: the database's is given back.
+        try:
+            if not is_lost:
+                return list(self.application(environ, start_response))
+            list(self.application(environ, lambda *_arguments: None))
+        finally:
+            connections.close_all()
         start_response("500 Lost", [("Content-Type", "text/plain"), ("Content-Length", "4")])
         return [b"lost"]
 

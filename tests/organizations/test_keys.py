@@ -91,11 +91,11 @@ def test_key_ends_with_the_account_of_its_maker(acme):
     assert services.authenticate_api_key(token) is None
 
 
-def test_write_key_only_creates_answers_and_is_no_api_key(acme):
+def test_write_key_only_creates_answers_and_events_and_is_no_api_key(acme):
     _, token = services.create_api_key(actor=an_actor(acme), name="Site", kind="write")
     assert services.authenticate_api_key(token) is None
     holder = services.authenticate_api_key(token, kind="write")
-    assert holder.actor.permissions == {"feedback.create"}
+    assert holder.actor.permissions == {"feedback.create", "interactions.create"}
 
 
 def test_a_key_gives_no_more_than_its_maker_has(acme):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from django.conf import settings
@@ -18,7 +18,6 @@ from apps.organizations.models import Organization
 from apps.privacy.erasure import erase_customer
 from apps.surveys.models import Response
 from cxm.db import roles
-from cxm.embedded.launch import embedded_urls
 from cxm.scope import tenant
 from tests.factories import an_organization
 from tests.factories.customers import a_customer
@@ -40,8 +39,7 @@ def url_of(user: str, password: str) -> str:
 def roles_of_test_database(folders: Path) -> Iterator[None]:
     """Backup and restore of the test's database, as the roles that do it for an installation."""
     owner = settings.DATABASES["owner"]
-    given = settings.BACKUP_DATABASE_URL or embedded_urls().database_backup_url or ""
-    password = given.partition(f"{roles.BACKUP}:")[2].partition("@")[0]
+    password = urlsplit(settings.BACKUP_DATABASE_URL).password or ""
     with override_settings(
         BACKUP_DATABASE_URL=url_of(roles.BACKUP, password),
         OWNER_DATABASE_URL=url_of(owner["USER"], owner["PASSWORD"] or ""),
