@@ -45,7 +45,7 @@ class MomentField(forms.CharField):
             return max(EARLIEST, min(LATEST, moment.astimezone(UTC)))
         except (ValueError, OverflowError):
             message = gettext("Write a day as 2026-11-21 or a time as 2026-11-21T09:30:00Z.")
-            raise forms.ValidationError(message) from None
+            raise forms.ValidationError(message, code="invalid") from None
 
 
 class KindsField(forms.MultipleChoiceField):

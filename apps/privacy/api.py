@@ -57,6 +57,10 @@ class PrivacyRequestSerializer(TenantModelSerializer):
     days_left = serializers.IntegerField(read_only=True)
     overdue = serializers.BooleanField(source="is_overdue", read_only=True)
     identity = serializers.ChoiceField(choices=PrivacyRequest.Identity.choices, read_only=True)
+    identity_method = serializers.ChoiceField(
+        choices=PrivacyRequest.IdentityMethod.choices, read_only=True, allow_blank=True
+    )
+    refusal = serializers.ChoiceField(choices=PrivacyRequest.Refusal.choices, read_only=True, allow_blank=True)
     proof = ProofField(read_only=True)
 
     class Meta:
