@@ -196,4 +196,4 @@ def flatten(detail: Any, path: str = "") -> FieldErrors:
             nested = isinstance(inner, Mapping | list | tuple)
             found += flatten(inner, ".".join(part for part in (path, str(index)) if part) if nested else path)
         return found
-    return [{"field": path, "code": getattr(detail, "code", "invalid"), "message": str(detail)}]
+    return [{"field": path, "code": getattr(detail, "code", None) or "invalid", "message": str(detail)}]
