@@ -452,7 +452,7 @@ def test_a_single_message_that_is_invalid_is_a_400_that_says_why(send) -> None:
         b'{"batch": [' + b"[" * 5_000 + b"]" * 5_000 + b"]}",
         b"a=1&b=2",
         b"\x1f\x8b not gzip",
-        gzip.compress(b'{"batch": []}')[:-4],
+        gzip.compress(b'{"batch": []}', mtime=0)[:-4],
     ],
 )
 def test_a_body_that_does_not_parse_is_a_400(send, body: bytes) -> None:
@@ -594,7 +594,7 @@ CALLS: list[tuple[str, bytes, dict[str, str]]] = [
     ("/v1/track", json.dumps(track()).encode(), {}),
     ("/v1/track/", json.dumps(track()).encode(), {}),
     ("/v1/batch", json.dumps({"batch": [track(), {}]}).encode(), {}),
-    ("/v1/batch", gzip.compress(b'{"batch": []}'), {"HTTP_CONTENT_ENCODING": "gzip"}),
+    ("/v1/batch", gzip.compress(b'{"batch": []}', mtime=0), {"HTTP_CONTENT_ENCODING": "gzip"}),
     ("/v1/track", b"{}", {}),
     ("/v1/batch", b"{", {}),
     ("/v1/batch", b"x" * (MAX_BATCH + 1), {}),
