@@ -35,6 +35,7 @@ from apps.customers.models import Customer
 from apps.dispatch.models import Invitation, InvitationBatch
 from apps.organizations.models import Organization
 from apps.organizations.services import create_api_key
+from apps.outbox.statements import tell_values
 from apps.surveys import services, store
 from apps.surveys.entries import NewResponse, ResponseRow, make_row
 from apps.surveys.links import respondent_token
@@ -119,7 +120,8 @@ def realistic_row(survey: Survey) -> ResponseRow:
 def walled_insert(organization: Organization, row: ResponseRow) -> str:
     """The very message that our server sends for one answer, with a fresh id each time."""
     tenant_id = str(organization.pk)
-    told = store._event(tenant_id, store.RECORDED, store.event_payload(row.survey_id, [row]), row.recorded_at)
+    payload = store.as_json(store.event_payload(row.survey_id, [row]))
+    told = tell_values(tenant_id, store.RECORDED, payload, row.recorded_at)
     with connection.cursor() as cursor:
         statement = cursor.cursor.mogrify(store._ONE, [tenant_id, *store._values(row), *told]).decode()
     announced = f"SET LOCAL cxm.tenant_id = '{tenant_id}'; SET LOCAL cxm.user_id = ''; "

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,8 +43,9 @@ from apps.interactions.messages import (
 from apps.interactions.models import Interaction
 from apps.interactions.refused import Refusal, write_down_refusals
 from apps.interactions.store import NewInteraction, Recorded, file_rows
-from apps.organizations.models import ApiKey, Organization
-from apps.organizations.services import authenticate_api_key
+from apps.organizations.models import ApiKey
+from apps.organizations.proven_keys import proven_key
+from apps.organizations.services.keys import KeyHolder
 from cxm.actor import Actor
 from cxm.api.throttles import Limit
 from cxm.ingest import Environ, FastAnswer, leased_throttle
@@ -56,9 +56,6 @@ logger = structlog.get_logger(__name__)
 PATTERN: Final = r"/v1/(identify|track|page|screen|group|alias|batch|import|[itpsgab])/?"
 SHORT: Final = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias", "b": "batch"}
 """The addresses that Segment's library for browsers uses."""
-REMEMBERED: Final = 4.0
-"""Seconds that a proven key is believed without asking again."""
-MAX_REMEMBERED: Final = 10_000
 MAX_LOGGED: Final = 100
 """Refused messages of one batch that are written down."""
 
@@ -160,7 +157,7 @@ def _take(call: Call) -> FastAnswer:
     return _take_one(call.kind, body, holder, received_at)
 
 
-def _take_batch(body: bytes, holder: Holder | None, received_at: datetime) -> FastAnswer:
+def _take_batch(body: bytes, holder: KeyHolder | None, received_at: datetime) -> FastAnswer:
     try:
         envelope = read_envelope(body)
     except Unreadable as error:
@@ -189,7 +186,7 @@ def _take_batch(body: bytes, holder: Holder | None, received_at: datetime) -> Fa
     return FastAnswer(HTTPStatus.OK, _TAKEN, (*_JSON, *limits))
 
 
-def _take_one(kind: str, body: bytes, holder: Holder | None, received_at: datetime) -> FastAnswer:
+def _take_one(kind: str, body: bytes, holder: KeyHolder | None, received_at: datetime) -> FastAnswer:
     raw: RawMessage | None = None
     wrong: Unreadable | None = None
     messages: list[Message] = []
@@ -216,17 +213,6 @@ def _unreadable(error: Unreadable) -> _NotTaken:
 # -- keys and limits ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Whom a proven write key speaks for."""
-
-    organization: Organization
-    actor: Actor
-
-
-_holders: dict[str, tuple[float, Holder]] = {}
-
-
 def _key_of_basic(authorization: str) -> str:
     """The user name of HTTP Basic; "" when there is none that can be read."""
     scheme, _space, coded = authorization.partition(" ")
@@ -238,13 +224,10 @@ def _key_of_basic(authorization: str) -> str:
         return ""
 
 
-def _proven(token: str, unless: Unreadable | None = None) -> Holder:
+def _proven(token: str, unless: Unreadable | None = None) -> KeyHolder:
     """Whom a write key speaks for. Raises the answer 401, or 400 when the body that should name it was ``unless``."""
-    kept = _holders.get(token)
-    if kept and kept[0] > time.monotonic():
-        return kept[1]
-    found = authenticate_api_key(token, kind=ApiKey.Kind.WRITE) if token else None
-    if found is None:
+    holder = proven_key(token, kind=ApiKey.Kind.WRITE)
+    if holder is None:
         if not token and unless:
             raise _unreadable(unless)
         raise _NotTaken(
@@ -252,10 +235,6 @@ def _proven(token: str, unless: Unreadable | None = None) -> Holder:
             "invalid_write_key",
             _("Send a public write key as the user name of HTTP Basic, or as writeKey in the body."),
         )
-    if len(_holders) >= MAX_REMEMBERED:
-        _holders.clear()
-    holder = Holder(found.organization, found.actor)
-    _holders[token] = (time.monotonic() + REMEMBERED, holder)
     return holder
 
 
@@ -265,7 +244,7 @@ def ingest_limit() -> Limit:
     return Limit(rate, burst)
 
 
-def _within_limit(holder: Holder) -> tuple[tuple[str, str], ...]:
+def _within_limit(holder: KeyHolder) -> tuple[tuple[str, str], ...]:
     """The headers that tell how much is left. Raises the answer 429."""
     verdict = leased_throttle.take(f"ingest:{holder.organization.pk}:{holder.actor.id}", ingest_limit())
     headers = tuple(verdict.headers.items())

@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from django.db import connection, transaction
@@ -26,8 +26,8 @@ from django.utils.translation import gettext as _
 from apps.customers.identity import Attached, Named, attach, with_identities
 from apps.customers.models import Customer
 from apps.interactions.models import Interaction, InteractionKey
-from apps.outbox.registry import subscribers
 from apps.outbox.services import emit
+from apps.outbox.statements import TELL, tell_values
 from apps.outbox.tasks import drain_organization
 from cxm.actor import Actor
 from cxm.errors import NotFound
@@ -241,7 +241,7 @@ def _insert_page(rows: Sequence[_Row]) -> set[str]:
             arrays.append(_array(name, column))
     keys = [_texts(row.key for row in keyed), _texts(row.id for row in keyed)]
     unkeyed = _texts(row.id for row in rows if row.key is None)
-    told = _told(tenant_id, _payload(rows))
+    told = tell_values(tenant_id, RECORDED, _value(_payload(rows)), now())
     with connection.cursor() as cursor:
         cursor.execute(
             _statement(tuple(varying)), [tenant_id, *keys, tenant_id, *same, *arrays, unkeyed, *told, len(rows)]
@@ -253,12 +253,6 @@ def _insert_page(rows: Sequence[_Row]) -> set[str]:
 
 
 _GETTERS: Final = tuple((name, attrgetter(name)) for name in _COLUMNS)
-_TELL: Final = (
-    "INSERT INTO outbox_outboxevent"
-    " (tenant_id, id, event_id, topic, handler, payload, created_at, available_at, attempts, state, error)"
-    " SELECT %s, gen_random_uuid(), %s, %s, handler, %s::jsonb, %s, %s, 0, 'pending', ''"
-    " FROM unnest(%s::text[]) AS handler"
-)
 
 
 @lru_cache(maxsize=200)
@@ -273,7 +267,7 @@ def _statement(varying: tuple[str, ...]) -> str:
         f" new AS (INSERT INTO interactions_interaction (tenant_id, {', '.join(_COLUMNS)})"
         f" SELECT %s, {chosen} FROM unnest({arrays}) AS r({', '.join(varying)})"
         " WHERE r.id IN (SELECT interaction_id FROM fresh UNION ALL SELECT unnest(%s::uuid[])) RETURNING id),"
-        f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)), counted AS (SELECT count(*) AS n FROM new)"
+        f" told AS ({TELL} WHERE EXISTS (SELECT 1 FROM new)), counted AS (SELECT count(*) AS n FROM new)"
         " SELECT n, CASE WHEN n < %s THEN (SELECT array_agg(replace(id::text, '-', '')) FROM new) END FROM counted"
     )
 
@@ -313,12 +307,6 @@ def _value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _encode(value)
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _told(tenant_id: str, payload: Mapping[str, Any]) -> list[Any]:
-    moment = now().isoformat()
-    handlers = [handler.name for handler in subscribers(RECORDED)]
-    return [tenant_id, str(uuid4()), RECORDED, _value(payload), moment, moment, handlers]
 
 
 def _payload(rows: Iterable[Any]) -> dict[str, Any]:

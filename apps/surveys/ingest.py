@@ -15,7 +15,7 @@ from django.http import QueryDict
 
 from apps.accounts.clients import client_ip
 from apps.organizations.models import Organization
-from apps.organizations.services import authenticate_api_key
+from apps.organizations.proven_keys import REMEMBERED, proven_key
 from apps.surveys.entries import NewResponse, read_entry
 from apps.surveys.links import LinkContext, LinkKeeper, link_keeper, read_respondent_token
 from apps.surveys.live import LiveSurvey, live_survey
@@ -24,7 +24,6 @@ from apps.surveys.representation import represent_outcome, represent_recorded
 from apps.surveys.respondent import accepted_languages, choose_language, read_form
 from apps.surveys.services import record_first_answer_of_link, record_response, record_responses
 from apps.surveys.visits import BY_LINK, Visit, save_screen
-from cxm.actor import Actor
 from cxm.api.etags import etag_of
 from cxm.api.problems import BadBody
 from cxm.api.renderers import render_json
@@ -33,10 +32,7 @@ from cxm.ids import parse_uuid
 from cxm.ingest import Environ, FastAnswer, absolute_url, leased_throttle, parse_plain_json
 from cxm.scope import tenant
 
-REMEMBERED: Final = 4.0
-"""Seconds that a proven key, or an organisation, is believed without asking again."""
 _MOST_KEPT: Final = 10_000
-_keys: dict[str, tuple[float, Organization, Actor]] = {}
 _organizations: dict[UUID, tuple[float, Organization]] = {}
 
 API_PATTERN: Final = r"/api/v1/surveys/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/responses/"
@@ -56,7 +52,7 @@ def answer_api(environ: Environ, body: bytes, match: re.Match[str]) -> FastAnswe
     if "HTTP_IDEMPOTENCY_KEY" in environ or not environ.get("CONTENT_TYPE", "").startswith("application/json"):
         return None
     scheme, _space, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    known = _proven(token) if scheme.lower() == "bearer" else None
+    known = proven_key(token) if scheme.lower() == "bearer" else None
     if known is None or not known[1].can("feedback.create"):
         return None
     organization, actor = known
@@ -86,20 +82,6 @@ _JSON: Final = (
     ("Cache-Control", "private, no-cache"),
     ("Vary", "Authorization"),
 )
-
-
-def _proven(token: str) -> tuple[Organization, Actor] | None:
-    """Whom a key speaks for, when it is one that works."""
-    kept = _keys.get(token)
-    if kept and kept[0] > time.monotonic():
-        return kept[1], kept[2]
-    holder = authenticate_api_key(token.strip())
-    if holder is None:
-        return None
-    if len(_keys) >= _MOST_KEPT:
-        _keys.clear()
-    _keys[token] = (time.monotonic() + REMEMBERED, holder.organization, holder.actor)
-    return holder.organization, holder.actor
 
 
 def answer_page(environ: Environ, body: bytes, match: re.Match[str]) -> FastAnswer | None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cache, lru_cache
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import connection
 
 from apps.customers.services import CustomerReference
-from apps.outbox.registry import subscribers
+from apps.outbox.statements import TELL, tell_values
 from apps.surveys.entries import ResponseRow, as_json
 from cxm.scope import current_tenant_id
 
@@ -37,15 +37,9 @@ _TYPES: Final = {
     "updated_at": "timestamptz", "import_id": "uuid", "attributes": "jsonb", "flags": "jsonb",
 }  # fmt: skip
 _INSERT: Final = f"INSERT INTO surveys_response (tenant_id, {', '.join(_COLUMNS)})"
-_TELL: Final = (
-    "INSERT INTO outbox_outboxevent"
-    " (tenant_id, id, event_id, topic, handler, payload, created_at, available_at, attempts, state, error)"
-    " SELECT %s, gen_random_uuid(), %s, %s, handler, %s::jsonb, %s, %s, 0, 'pending', ''"
-    " FROM unnest(%s::text[]) AS handler"
-)
 _ONE: Final = (
     f"WITH new AS ({_INSERT} VALUES (%s, {', '.join('%s' for _ in _COLUMNS)}) ON CONFLICT DO NOTHING RETURNING id),"
-    f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT count(*) FROM new"
+    f" told AS ({TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT count(*) FROM new"
 )
 _PERSON: Final = "customers_customer AS p ON p.tenant_id = known.tenant_id AND p.id ="
 _RECORD: Final = f"customers_customer AS known JOIN {_PERSON} COALESCE(known.merged_into_id, known.id)"
@@ -65,7 +59,7 @@ _ONE_OF: Final = {
         f"WITH who AS (SELECT p.id, p.unit_id, p.external_id FROM {found}),"
         f" new AS ({_INSERT} SELECT %s, {_GIVEN_OR_FOUND}"
         f" FROM who ON CONFLICT DO NOTHING RETURNING id),"
-        f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new))"
+        f" told AS ({TELL} WHERE EXISTS (SELECT 1 FROM new))"
         f" SELECT (SELECT count(*) FROM new), who.id, who.unit_id, who.external_id FROM who"
     )
     for name, found in _FOUND.items()
@@ -114,7 +108,7 @@ def insert_one(row: ResponseRow, reference: CustomerReference | None = None) -> 
     UnknownCustomer when the reference names nobody. One statement; outside a transaction, one round trip.
     """
     tenant_id = str(current_tenant_id())
-    told = _event(tenant_id, RECORDED, event_payload(row.survey_id, [row]), row.recorded_at)
+    told = tell_values(tenant_id, RECORDED, as_json(event_payload(row.survey_id, [row])), row.recorded_at)
     with connection.cursor() as cursor:
         if reference is None:
             cursor.execute(_ONE, [tenant_id, *_values(row), *told])
@@ -135,7 +129,7 @@ def insert_one_of_link(row: ResponseRow, open_link_sql: str) -> bool | None:
     statement; outside a transaction, one round trip.
     """
     tenant_id = str(current_tenant_id())
-    told = _event(tenant_id, RECORDED, event_payload(row.survey_id, [row]), row.recorded_at)
+    told = tell_values(tenant_id, RECORDED, as_json(event_payload(row.survey_id, [row])), row.recorded_at)
     taken = ("customer_id", "unit_id", "channel")
     values = [_value(getattr(row, name)) for name in _COLUMNS if name not in taken]
     link = [tenant_id, str(row.invitation_id), str(row.survey_id)]
@@ -151,7 +145,7 @@ def _one_of_link(open_link_sql: str) -> str:
     return (
         f"WITH link AS ({open_link_sql}), new AS ({_INSERT} SELECT %s, {columns} FROM link"
         f" ON CONFLICT DO NOTHING RETURNING id),"
-        f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT (SELECT count(*) FROM new) FROM link"
+        f" told AS ({TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT (SELECT count(*) FROM new) FROM link"
     )
 
 
@@ -160,7 +154,7 @@ def insert_many(rows: Sequence[ResponseRow]) -> set[UUID]:
     if not rows:
         return set()
     tenant_id, first = str(current_tenant_id()), rows[0]
-    told = _event(tenant_id, RECORDED, event_payload(first.survey_id, rows), first.recorded_at)
+    told = tell_values(tenant_id, RECORDED, as_json(event_payload(first.survey_id, rows)), first.recorded_at)
     varying: list[str] = []
     same: list[Any] = []
     different: list[list[str | None]] = []
@@ -184,14 +178,8 @@ def _many(varying: tuple[str, ...]) -> str:
     return (
         f"WITH new AS ({_INSERT} SELECT %s, {chosen} FROM unnest({arrays}) AS r({', '.join(varying)})"
         f" ON CONFLICT DO NOTHING RETURNING id),"
-        f" told AS ({_TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT id FROM new"
+        f" told AS ({TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT id FROM new"
     )
-
-
-def _event(tenant_id: str, topic: str, payload: dict[str, Any], at: datetime) -> list[Any]:
-    moment = at.isoformat()
-    handlers = [handler.name for handler in subscribers(topic)]
-    return [tenant_id, str(uuid4()), topic, as_json(payload), moment, moment, handlers]
 
 
 def _identifier(reference: CustomerReference) -> tuple[str, str]:

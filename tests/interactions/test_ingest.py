@@ -24,6 +24,7 @@ from apps.interactions import ingest
 from apps.interactions.messages import MAX_BATCH, MAX_MESSAGE
 from apps.interactions.models import Interaction, RefusedMessage
 from apps.interactions.refused import KEPT, Refusal, forget_refused_messages, write_down_refusals
+from apps.organizations import proven_keys
 from apps.organizations.models import Organization
 from apps.organizations.services import create_api_key
 from apps.organizations.services.keys import revoke_api_key
@@ -368,9 +369,9 @@ def test_a_revoked_key_ends_within_five_seconds(send, acme: Organization, time_m
 
     assert send("track", track()).status == 200
     revoke_api_key(actor=SYSTEM, key=ApiKey.objects.get(kind="write"))
-    for token in list(ingest._holders):
-        until, holder = ingest._holders[token]
-        ingest._holders[token] = (until - 4.0, holder)
+    for key in list(proven_keys._kept):
+        until, holder = proven_keys._kept[key]
+        proven_keys._kept[key] = (until - 4.0, holder)
     assert send("track", track()).status == 401
 
 
