@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypedDict
 
 
 class FieldError(TypedDict):
@@ -35,6 +35,24 @@ class DomainErrors(DomainError):
     def __init__(self, errors: Iterable[FieldError], message: str = "Some fields need your attention.") -> None:
         super().__init__(message)
         self.errors = list(errors)
+
+
+def read_fields(readers: Mapping[str, Callable[[Any], Any]], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that have a reader, each as its reader gives it, in the order of the readers.
+
+    Raises DomainErrors with everything that is wrong, so that one answer names all of it.
+    """
+    read: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for name in readers:
+        if name in values:
+            try:
+                read[name] = readers[name](values[name])
+            except DomainError as error:
+                errors += error.errors
+    if errors:
+        raise DomainErrors(errors)
+    return read
 
 
 class NotAllowed(DomainError):

@@ -24,7 +24,7 @@ from apps.interactions.touch_kinds import TOUCH_KINDS
 from apps.interactions.touches import HAND, clean_touch, member, properties_of
 from cxm.actor import Actor
 from cxm.channels import Channel
-from cxm.errors import DomainError, DomainErrors, FieldError, NotFound
+from cxm.errors import DomainError, NotFound, read_fields
 from cxm.texts import clean_text
 from cxm.web.palette import PaletteItem
 from cxm.web.urls import org_url
@@ -34,10 +34,6 @@ NAME_LENGTH: Final = 120
 DESCRIPTION_LENGTH: Final = 5_000
 MAX_WINDOW: Final = 730
 MOST_ADDED: Final = 5_000
-FIELDS: Final = (
-    "name", "kind", "channel", "description", "owner", "starts_on", "ends_on", "success_event", "success_where",
-    "window_days",
-)  # fmt: skip
 
 
 def activities() -> QuerySet[Activity]:
@@ -66,7 +62,7 @@ def search_activities(_actor: Actor, organization: Any, text: str, limit: int) -
 
 @transaction.atomic
 def create_activity(*, actor: Actor, values: Mapping[str, Any]) -> Activity:
-    """Make an activity from FIELDS; `name` alone is required. Raises DomainErrors naming each wrong field."""
+    """Make an activity from CLEANERS; `name` alone is required. Raises DomainErrors naming each wrong field."""
     actor.require(EDIT)
     cleaned = clean_values({"name": None, **values})
     require_order(cleaned.get("starts_on"), cleaned.get("ends_on"))
@@ -77,7 +73,7 @@ def create_activity(*, actor: Actor, values: Mapping[str, Any]) -> Activity:
 
 @transaction.atomic
 def update_activity(*, actor: Actor, activity: Activity, values: Mapping[str, Any]) -> Activity:
-    """Change some of FIELDS. Raises DomainErrors naming each wrong field, NotFound when it is gone."""
+    """Change some of CLEANERS. Raises DomainErrors naming each wrong field, NotFound when it is gone."""
     actor.require(EDIT)
     row = locked(activity)
     cleaned = clean_values(values)
@@ -182,18 +178,8 @@ def require_order(starts_on: date | None, ends_on: date | None) -> None:
 
 
 def clean_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of FIELDS among `values`, cleaned. Raises DomainErrors with every field that is wrong."""
-    cleaned: dict[str, Any] = {}
-    errors: list[FieldError] = []
-    for name in FIELDS:
-        if name in values:
-            try:
-                cleaned[name] = CLEANERS[name](values[name])
-            except DomainError as error:
-                errors += error.errors
-    if errors:
-        raise DomainErrors(errors)
-    return cleaned
+    """The fields of CLEANERS among `values`, cleaned. Raises DomainErrors with every field that is wrong."""
+    return read_fields(CLEANERS, values)
 
 
 def one_of(value: object, allowed: list[str], default: str, *, field: str) -> str:

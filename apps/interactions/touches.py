@@ -26,13 +26,12 @@ from apps.organizations.models import Membership
 from apps.outbox.services import emit
 from cxm.actor import Actor
 from cxm.channels import Channel
-from cxm.errors import DomainError, DomainErrors, FieldError, NotFound
+from cxm.errors import DomainError, NotFound, read_fields
 from cxm.ids import parse_uuid
 from cxm.partitions import EPOCH
 from cxm.scope import current_tenant_id
 from cxm.texts import clean_text
 
-FIELDS: Final = ("kind", "occurred_at", "channel", "outcome", "owner", "text", "activity")
 TEXT_LENGTH: Final = 10_000
 OUTCOME_LENGTH: Final = 200
 CLOCK_SKEW: Final = timedelta(minutes=5)
@@ -55,7 +54,7 @@ def touch_of(customer: Customer, pk: UUID) -> Interaction:
 
 @transaction.atomic
 def add_touch(*, actor: Actor, customer: Customer, values: Mapping[str, Any]) -> Interaction:
-    """Write down a touch of a customer from FIELDS; `kind` alone is required, the time is now without one.
+    """Write down a touch of a customer from CLEANERS; `kind` alone is required, the time is now without one.
 
     `owner` is a colleague (user, id or None: whoever writes it down), `activity` an activity, its id or None. Raises
     DomainErrors naming each wrong field, NotAllowed without interactions.create in the customer's unit.
@@ -83,7 +82,7 @@ def add_touch(*, actor: Actor, customer: Customer, values: Mapping[str, Any]) ->
 
 @transaction.atomic
 def update_touch(*, actor: Actor, customer: Customer, touch: Interaction, values: Mapping[str, Any]) -> Interaction:
-    """Change some of FIELDS of a touch. Nothing changed, nothing written.
+    """Change some of CLEANERS of a touch. Nothing changed, nothing written.
 
     An interaction is filed under its time: with another `occurred_at` it gets another id. Raises as add_touch, and
     NotFound when it is gone.
@@ -135,18 +134,8 @@ def locked(customer: Customer, touch: Interaction) -> Interaction:
 
 
 def clean_touch(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of FIELDS among `values`, cleaned. Raises DomainErrors with every field that is wrong."""
-    cleaned: dict[str, Any] = {}
-    errors: list[FieldError] = []
-    for name in FIELDS:
-        if name in values:
-            try:
-                cleaned[name] = CLEANERS[name](values[name])
-            except DomainError as error:
-                errors += error.errors
-    if errors:
-        raise DomainErrors(errors)
-    return cleaned
+    """The fields of CLEANERS among `values`, cleaned. Raises DomainErrors with every field that is wrong."""
+    return read_fields(CLEANERS, values)
 
 
 def _kind(value: object) -> str:

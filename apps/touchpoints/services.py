@@ -16,7 +16,7 @@ from apps.outbox.services import emit
 from apps.touchpoints import registry, rules
 from apps.touchpoints.models import Channel, Touchpoint
 from cxm.actor import Actor
-from cxm.errors import Conflict, DomainError, DomainErrors, FieldError
+from cxm.errors import Conflict, DomainError, read_fields
 from cxm.ids import parse_uuid
 
 FIELDS = ("name", "channel", "description", "event_match", "owner_unit", "target")
@@ -143,16 +143,7 @@ def _lock(actor: Actor, touchpoint: Touchpoint) -> Touchpoint:
 
 def _clean(**given: Any) -> dict[str, Any]:
     """The given fields, checked together, so that one answer names all that is wrong."""
-    values: dict[str, Any] = {}
-    errors: list[FieldError] = []
-    for field, value in given.items():
-        try:
-            values[field] = _READERS[field](value)
-        except DomainError as error:
-            errors += error.errors
-    if errors:
-        raise DomainErrors(errors)
-    return values
+    return read_fields(_READERS, given)
 
 
 def _read_name(value: object) -> str:
