@@ -10,8 +10,10 @@ ORGANIZATION_PAGES = [
     "console",
     "dashboards",
     "imports",
+    "integrity",
     "journeys",
     "ideas",
+    "collectors",
     "dispatch",
     "personas",
     "segments",
@@ -19,12 +21,23 @@ ORGANIZATION_PAGES = [
     "touchpoints",
     "interactions",
     "privacy",
+    "messaging",
     "customers",
     "organizations",
     "audit",
 ]
 """Apps whose ``urls.urlpatterns`` are pages of an organisation; the app's label is their namespace."""
-PUBLIC_PAGES = ["console", "api", "dispatch", "surveys", "interactions", "organizations", "accounts"]
+PUBLIC_PAGES = [
+    "console",
+    "api",
+    "collectors",
+    "dispatch",
+    "surveys",
+    "interactions",
+    "messaging",
+    "organizations",
+    "accounts",
+]
 """Apps whose ``urls.public_urlpatterns`` stand at the root."""
 
 

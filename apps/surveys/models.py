@@ -12,7 +12,10 @@ from cxm.models import TenantModel
 
 
 class Survey(TenantModel):
-    """A survey: a draft definition, and the published version that respondents see."""
+    """A survey: a draft definition, and the published version that respondents see.
+
+    It takes no answers from ``closes_at`` on, nor once it has ``answer_limit`` submitted ones.
+    """
 
     class Kind(models.TextChoices):
         NPS = "nps", "NPS"
@@ -40,6 +43,8 @@ class Survey(TenantModel):
     definition = models.JSONField(default=dict)
     state = models.CharField(max_length=6, choices=State.choices, default=State.DRAFT)
     current_version = models.PositiveIntegerField(null=True, blank=True)
+    closes_at = models.DateTimeField(null=True, blank=True)
+    answer_limit = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -50,6 +55,26 @@ class Survey(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DraftStep(TenantModel):
+    """The draft as it was after one edit: what undo and redo walk along. ``number`` counts up; only the last are kept.
+
+    Of the steps of a survey one is ``current``; those after it were undone and go with the next edit.
+    """
+
+    survey = TenantForeignKey(Survey, models.CASCADE, related_name="steps")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    current = models.BooleanField(default=True)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "survey", "number"], name="draft_step_number")]
+
+    def __str__(self) -> str:
+        return f"{self.survey_id} step {self.number}"
 
 
 class SurveyVersion(TenantModel):
@@ -161,3 +186,30 @@ class ResponseRevision(TenantModel):
     state = models.CharField(max_length=23, choices=Response.State.choices)
     occurred_at = models.DateTimeField()
     replaced_at = models.DateTimeField(default=now)
+
+
+class ResponseFile(TenantModel):
+    """A file that a respondent gave as the answer to a question.
+
+    ``response`` is empty until the answer is there; files that nobody sent off are removed after a day. ``path`` names
+    it in the storage of uploads: random, never what the respondent called it.
+    """
+
+    survey = TenantForeignKey(Survey, models.CASCADE, related_name="+")
+    response = TenantForeignKey(Response, models.CASCADE, null=True, related_name="files")
+    question = models.CharField(max_length=64)
+    name = models.CharField(max_length=200)
+    content_type = models.CharField(max_length=100)
+    size = models.PositiveIntegerField()
+    path = models.CharField(max_length=200)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["tenant", "created_at"], condition=models.Q(response__isnull=True), name="response_file_loose"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

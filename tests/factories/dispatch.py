@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from apps.customers.models import Customer
 from apps.dispatch import services
-from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent, MailboxMessage, Suppression
+from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent, MailboxMessage, SendPlan, Suppression
 from apps.dispatch.suppression import add_suppression
 from apps.surveys.models import Survey
 from cxm.actor import Actor
@@ -46,6 +46,11 @@ def _invitation() -> Invitation:
 @factory(InvitationBatch)
 def _batch() -> InvitationBatch:
     return an_invitation().batch
+
+
+@factory(SendPlan)
+def _plan() -> SendPlan:
+    return SendPlan.objects.create(survey=a_survey(relationship=True), name="Every quarter")
 
 
 @factory(LinkEvent)

@@ -5,7 +5,7 @@ from typing import Any
 
 from apps.surveys import services
 from apps.surveys.entries import NewResponse
-from apps.surveys.models import Response, ResponseRevision, Survey, SurveyVersion
+from apps.surveys.models import DraftStep, Response, ResponseFile, ResponseRevision, Survey, SurveyVersion
 from cxm.actor import Actor
 from tests.factories.registry import factory
 
@@ -51,3 +51,16 @@ def _revision() -> ResponseRevision:
     an_answer(survey, 3, source_id="again")
     an_answer(survey, 8, source_id="again")
     return ResponseRevision.objects.get(response__survey=survey)
+
+
+@factory(DraftStep)
+def _draft_step() -> DraftStep:
+    survey = a_survey(published=False)
+    return DraftStep.objects.create(survey=survey, number=1_000_000, definition=survey.definition)
+
+
+@factory(ResponseFile)
+def _response_file() -> ResponseFile:
+    return ResponseFile.objects.create(
+        survey=a_survey(), question="photo", name="shelf.png", content_type="image/png", size=3, path="none"
+    )

@@ -29,7 +29,8 @@ OWNER = Policy("owner_all", True, "*", "{cxm_owner}", "true", "true")
 
 QUEUES = {  # which due rows the platform role may see, and of them only these columns
     "outbox_outboxevent": {"tenant_id", "id", "handler", "state", "created_at", "available_at"},
-    "dispatch_invitation": {"tenant_id", "id", "state", "send_at", "leased_until"},
+    "dispatch_invitation": {"tenant_id", "id", "state", "send_at", "leased_until", "remind_at"},
+    "dispatch_sendplan": {"tenant_id", "id", "state", "next_run_at", "leased_until"},
     "imports_importjob": {"tenant_id", "id", "state", "created_at", "leased_until", "keep_until"},
     "imports_exportjob": {"tenant_id", "id", "state", "created_at", "leased_until", "keep_until"},
     "personas_personacheck": {"tenant_id", "id", "state", "due_at"},

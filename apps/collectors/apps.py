@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class CollectorsConfig(DomainAppConfig):
+    name = "apps.collectors"
+    label = "collectors"

@@ -1,0 +1,8 @@
+"""Pages of this app."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
+public_urlpatterns: list[URLPattern] = []

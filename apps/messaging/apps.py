@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class MessagingConfig(DomainAppConfig):
+    name = "apps.messaging"
+    label = "messaging"
