@@ -19,6 +19,7 @@ from apps.surveys.form_tokens import FormToken
 from apps.surveys.links import LinkContext, link_keeper
 from apps.surveys.live import LiveSurvey
 from apps.surveys.models import Response
+from apps.surveys.places import Place
 from apps.surveys.respondent import read_form, visible_screens
 from apps.surveys.services import record_response
 from apps.surveys.store import DELETED, event_payload
@@ -54,18 +55,32 @@ class Visit:
     form: FormToken | None
     channel: str
     ip: str | None = None
+    place: Place | None = None
 
     @property
     def invitation_id(self) -> UUID | None:
         """The invitation that the answer is stored under."""
         return self.link.row_id if self.link and not self.live.anonymous else None
 
+    @property
+    def source_id(self) -> str | None:
+        """What the answer is known by where no invitation stands for it."""
+        if self.form is None or self.invitation_id:
+            return None
+        return self.place.source_id(self.form.nonce) if self.place else self.form.source_id
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the answer is stored with the customer who gave it."""
+        known = self.link is not None or (self.place is not None and self.place.customer_id is not None)
+        return known and not self.live.anonymous
+
     def stored(self) -> Response | None:
         """The answer so far. One query, none for a form that is new."""
         if self.invitation_id:
             return Response.objects.filter(invitation_id=self.invitation_id).first()
         if self.form:
-            return Response.objects.filter(survey_id=self.live.id, source_id=self.form.source_id).first()
+            return Response.objects.filter(survey_id=self.live.id, source_id=self.source_id).first()
         return None
 
 
@@ -135,18 +150,18 @@ def _submit(visit: Visit, form: QueryDict, answers: Mapping[str, Any], language:
 
 
 def _record(visit: Visit, form: QueryDict, answers: Mapping[str, Any], language: str, state: str) -> None:
-    link = visit.link
+    link, origin = visit.link, visit.link or visit.place
     record_response(
         actor=Actor.respondent(visit.ip),
         survey_id=visit.live.id,
         source=SOURCE,
         entry=NewResponse(
             answers=answers,
-            customer_id=link.customer_id if link else None,
-            unit_id=link.unit_id if link else None,
-            invitation_id=visit.invitation_id,
-            source_id=visit.form.source_id if visit.form and not visit.invitation_id else None,
-            touchpoint_id=link.touchpoint_id if link else None,
+            customer_id=origin.customer_id if origin else None,
+            unit_id=origin.unit_id if origin else None,
+            invitation_id=visit.invitation_id or (visit.place.invitation_id if visit.place else None),
+            source_id=visit.source_id,
+            touchpoint_id=origin.touchpoint_id if origin else None,
             channel=visit.channel,
             language=language,
             state=state,

@@ -31,6 +31,7 @@ from apps.surveys.form_tokens import new_form_token, read_form_token
 from apps.surveys.links import LinkContext, link_keeper, read_respondent_token
 from apps.surveys.live import LiveSurvey, live_survey
 from apps.surveys.models import Response, Survey
+from apps.surveys.places import Place, place_of
 from apps.surveys.queries import survey_by_slug
 from apps.surveys.respondent import (
     accepted_languages,
@@ -257,18 +258,37 @@ def with_open_survey(view: View) -> View:
 @with_open_survey
 def open_link(request: HttpRequest, organization: Organization, survey: Survey) -> HttpResponse:
     """`/s/<org>/<survey>/`: anybody may answer; the form's token stands for the answer."""
-    live, definition = _answerable(survey.pk)
-    channel = (request.POST if request.method == "POST" else request.GET).get("c", "")
+    given = request.POST if request.method == "POST" else request.GET
+    place = place_of(token=given.get("p", ""), survey_id=survey.pk)
+    channel = given.get("c", "")
+    home = reverse("open_survey", args=[organization.slug, survey.slug])
+    return answer_openly(request, organization, survey.pk, place, home=home, channel=channel)
+
+
+def answer_openly(
+    request: HttpRequest,
+    organization: Organization,
+    survey_id: UUID,
+    place: Place | None,
+    *,
+    home: str,
+    channel: str = "",
+) -> HttpResponse:
+    """Questions for whoever comes, at a place or at none: GET shows them, POST saves a screen.
+
+    ``home`` is the address of the page; ``done/`` and ``privacy/`` stand below it. Raises Refused.
+    """
+    live, definition = _answerable(survey_id)
     visit = Visit(
         organization=organization,
         live=live,
         definition=definition,
         link=None,
         form=_form_token(request, live),
-        channel=channel if channel in OPEN_CHANNELS else "web",
+        channel=place.channel if place else channel if channel in OPEN_CHANNELS else "web",
         ip=client_ip(request),
+        place=place,
     )
-    home = reverse("open_survey", args=[organization.slug, survey.slug])
     if request.method == "POST":
         _take_token(f"respond:{visit.ip}", BY_ADDRESS)
         return _save(request, visit, home, wanted="")
@@ -277,21 +297,33 @@ def open_link(request: HttpRequest, organization: Organization, survey: Survey) 
     return _show(request, visit, home, wanted="")
 
 
+def thank_openly(
+    request: HttpRequest, organization: Organization, survey_id: UUID, *, embedded: bool = False
+) -> HttpResponse:
+    """Thanks, at whatever place."""
+    return _thank(request, organization, _live(survey_id), wanted="", embedded=embedded)
+
+
+def explain_openly(request: HttpRequest, organization: Organization, survey_id: UUID, *, home: str) -> HttpResponse:
+    """What is stored of somebody who came without an invitation."""
+    live = _live(survey_id)
+    context = _context(request, organization, live, wanted="")
+    return _explain(request, context, organization, live, home=home, named=False)
+
+
 @respondent_page
 @with_open_survey
 def open_done(request: HttpRequest, organization: Organization, survey: Survey) -> HttpResponse:
     """Thanks after an open link."""
-    return _thank(request, organization, _live(survey.pk), wanted="")
+    return thank_openly(request, organization, survey.pk)
 
 
 @respondent_page
 @with_open_survey
 def open_privacy(request: HttpRequest, organization: Organization, survey: Survey) -> HttpResponse:
     """What is stored of somebody who opened a public link."""
-    live = _live(survey.pk)
-    context = _context(request, organization, live, wanted="")
     home = reverse("open_survey", args=[organization.slug, survey.slug])
-    return _explain(request, context, organization, live, home=home, named=False)
+    return explain_openly(request, organization, survey.pk, home=home)
 
 
 # -- what both share ---------------------------------------------------------------------------------------------------
@@ -360,7 +392,7 @@ def _context(
 
 def _kept(request: HttpRequest) -> str:
     """The rest of the address, for the links to other languages."""
-    kept = [(name, request.GET[name][:100]) for name in ("s", "t", "c", "page") if name in request.GET]
+    kept = [(name, request.GET[name][:100]) for name in ("s", "t", "c", "p", "page") if name in request.GET]
     return f"&{urlencode(kept)}" if kept else ""
 
 
@@ -419,7 +451,7 @@ def _form_page(
         visit.organization.include_provisional and prefilled is not None and visit.invitation_id is not None
     )
     note = "prefilled_provisional" if provisional_on else "prefilled"
-    named = visit.link is not None and not visit.live.anonymous
+    named = visit.is_named
     return page(
         "form",
         {
@@ -438,6 +470,8 @@ def _form_page(
             "may_contact": named and screen.is_last,
             "contact": bool(stored and stored.contact_ok) or request.POST.get("contact") == "1",
             "expired": expired,
+            "carried": visit.place.carried if visit.place else (),
+            "embedded": visit.place is not None and visit.place.embedded,
         },
         HTTPStatus.UNPROCESSABLE_ENTITY if screen.errors or expired else HTTPStatus.OK,
     )
@@ -465,7 +499,8 @@ def _save(request: HttpRequest, visit: Visit, home: str, *, wanted: str) -> Http
         return _go_on(request, f"{home}done/?lang={language}")
     form = f"&t={visit.form.text}" if visit.form else ""
     channel = "" if visit.link else f"&c={visit.channel}"
-    return _go_on(request, f"{home}?lang={language}&page={saved.number}{form}{channel}")
+    carried = f"&{urlencode(visit.place.carried)}" if visit.place and visit.place.carried else ""
+    return _go_on(request, f"{home}?lang={language}&page={saved.number}{form}{channel}{carried}")
 
 
 def _ask_again(request: HttpRequest, visit: Visit, home: str, number: int, *, wanted: str, token: str) -> HttpResponse:
@@ -492,6 +527,7 @@ def _thank(
     wanted: str,
     change: str | None = None,
     token: str = "",
+    embedded: bool = False,
 ) -> HttpResponse:
     context = _context(request, organization, live, wanted=wanted, token=token)
     definition = live.definition
@@ -505,6 +541,8 @@ def _thank(
             "heading": title or context["t"]["done"],
             "text": text or context["t"]["done_close"],
             "change": f"{change}?lang={context['language']}" if change else "",
+            "embedded": embedded,
+            "embed_state": "done",
         },
     )
 
