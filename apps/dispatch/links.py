@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -19,19 +21,22 @@ _OPEN_STATES = frozenset(
     {Invitation.State.QUEUED, Invitation.State.SENT, Invitation.State.BOUNCED, Invitation.State.COMPLETED}
 )
 _LINK = """
-    SELECT i.survey_id, i.customer_id, c.unit_id, i.touchpoint_id, i.channel, i.language, c.email, i.state, i.sent_at
+    SELECT i.survey_id, i.customer_id, COALESCE(i.unit_id, c.unit_id), i.touchpoint_id, i.channel, i.language,
+           COALESCE(c.email, u.email), c.name, i.state, i.sent_at, i.experienced_at, i.attributes,
+           i.member_id IS NOT NULL
       FROM dispatch_invitation i
       LEFT JOIN customers_customer c ON c.tenant_id = i.tenant_id AND c.id = i.customer_id
+      LEFT JOIN accounts_user u ON u.id = i.member_id
      WHERE i.tenant_id = %s AND i.id = %s AND NOT (i.state = 'blocked' AND i.sent_at IS NULL)
 """
 # IS NOT DISTINCT FROM, because no index serves it: just after a large sending, before the table was analysed, the
 # planner took the index on the survey and read all its invitations.
 _OPEN_LINK = """
-    SELECT i.customer_id, c.unit_id, i.touchpoint_id, i.channel
+    SELECT i.customer_id, COALESCE(i.unit_id, c.unit_id) AS unit_id, i.touchpoint_id, i.channel, i.attributes
       FROM dispatch_invitation i
       LEFT JOIN customers_customer c ON c.tenant_id = i.tenant_id AND c.id = i.customer_id
      WHERE i.tenant_id = %s AND i.id = %s AND i.survey_id IS NOT DISTINCT FROM %s::uuid
-       AND i.state IN ('queued', 'sent', 'bounced', 'completed')
+       AND i.state IN ('queued', 'sent', 'bounced', 'completed') AND i.experienced_at IS NULL
 """
 
 
@@ -50,7 +55,8 @@ class InvitationLinks:
             found = cursor.fetchone()
         if found is None:
             return None
-        survey_id, customer_id, unit_id, touchpoint_id, channel, language, email, state, sent_at = found
+        survey_id, customer_id, unit_id, touchpoint_id, channel, language, email, name, state, *rest = found
+        sent_at, experienced_at, attributes, member = rest
         return LinkContext(
             row_id=row_id,
             survey_id=survey_id,
@@ -62,6 +68,10 @@ class InvitationLinks:
             address=masked(email or ""),
             closed=state not in _OPEN_STATES and sent_at is None,
             answered=state == Invitation.State.COMPLETED,
+            name=name or "",
+            experienced_at=experienced_at,
+            attributes=_as_texts(attributes),
+            member=member,
         )
 
     def record_visit(self, link: LinkContext, *, kind: VisitKind, score: int | None, user_agent: str) -> None:
@@ -76,19 +86,28 @@ class InvitationLinks:
 
     def is_suspect(self, link: LinkContext, *, user_agent: str) -> bool:
         """Whether any hit of the link, or who asks now, bears a mark of a mail scanner. Two queries."""
-        delivered_at = Invitation.objects.values_list("sent_at", flat=True).get(pk=link.row_id)
+        delivered, sent = Invitation.objects.values_list("delivered_at", "sent_at").get(pk=link.row_id)
         hits = [
             Hit(kind=event.kind, at=event.at, score=event.score, agent=event.agent)
             for event in LinkEvent.objects.filter(invitation=link.row_id)
         ]
         now_asking = Hit(kind=LinkEvent.Kind.GET, at=now(), agent=agent_class(user_agent))
-        return any(suspected_hits([*hits, now_asking], delivered_at))
+        return any(suspected_hits([*hits, now_asking], delivered or sent))
 
     def stop(self, link: LinkContext, *, ip: str | None) -> None:
-        """Suppress the invitation's customer, address and all."""
-        invitation = Invitation.objects.select_related("customer").get(pk=link.row_id)
+        """Suppress the invitation's customer, address and all; of an employee the address."""
+        invitation = Invitation.objects.select_related("customer", "member").get(pk=link.row_id)
+        actor, reason = Actor.respondent(ip), Suppression.Reason.UNSUBSCRIBED
         if invitation.customer is not None:
-            suppress(actor=Actor.respondent(ip), customer=invitation.customer, reason=Suppression.Reason.UNSUBSCRIBED)
+            suppress(actor=actor, customer=invitation.customer, reason=reason)
+        elif invitation.member is not None:
+            suppress(actor=actor, email=invitation.member.email, reason=reason)
+
+
+def _as_texts(attributes: Any) -> dict[str, str]:
+    """An invitation's attributes as text by name; psycopg2 hands JSON over undecoded where Django told it to."""
+    read = json.loads(attributes) if isinstance(attributes, str) else attributes
+    return {name: str(value) for name, value in read.items() if value is not None} if isinstance(read, dict) else {}
 
 
 def masked(address: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from apps.surveys.definition import (
+    MAX_HIDDEN_TEXT,
     SCORE_TYPES,
     Condition,
     Definition,
@@ -18,6 +19,8 @@ from apps.surveys.definition import (
     Rule,
     is_date,
 )
+from cxm.errors import DomainErrors, FieldError
+from cxm.ids import parse_uuid
 
 Json = Any
 
@@ -109,17 +112,27 @@ def is_blank(value: Json) -> bool:
     return isinstance(value, list | dict) and not value
 
 
-def validate_answers(definition: Definition, answers: Mapping[str, Json], *, partial: bool = False) -> CheckedAnswers:
+def validate_answers(
+    definition: Definition,
+    answers: Mapping[str, Json],
+    *,
+    partial: bool = False,
+    hidden: Mapping[str, str] | None = None,
+) -> CheckedAnswers:
     """Check answers by question id and bring them into their stored form.
 
     Scores are whole numbers on the question's scale; numeric strings are read too, since forms send nothing else;
     booleans and 9.5 are refused. Answers to unknown questions, and to questions that the conditions hide, are left out.
-    ``partial`` skips what is required: a respondent may be half way through.
+    ``partial`` skips what is required: a respondent may be half way through. ``hidden`` are the values of the hidden
+    fields, which conditions may name. That a file belongs to this survey is for who stores the answer to prove.
     """
     values: dict[str, Json] = {}
+    facts = hidden or {}
     errors: dict[str, AnswerProblem] = {}
     for question in definition.questions.values():
-        if question.type == "statement" or (question.show_if and not evaluate(question.show_if, values)):
+        if question.type == "statement" or (
+            question.show_if and not evaluate(question.show_if, {**facts, **values} if facts else values)
+        ):
             continue
         raw = answers.get(question.id)
         try:
@@ -237,7 +250,10 @@ def _matrix(question: Question, raw: Json) -> dict[str, str]:
 
 
 def _file(question: Question, raw: Json) -> str:
-    raise _Refused("file", _("Files cannot be uploaded with an answer yet."))
+    found = parse_uuid(raw) if isinstance(raw, str) else None
+    if found is None:
+        raise _Refused("file", _("Give the id of a file that was uploaded for this question."))
+    return str(found)
 
 
 _READERS: Final[Mapping[str, Callable[[Question, Json], Json]]] = {
@@ -252,6 +268,35 @@ _READERS: Final[Mapping[str, Callable[[Question, Json], Json]]] = {
     "matrix": _matrix,
     "file": _file,
 }
+
+
+def hidden_values(definition: Definition, *sources: Mapping[str, Json] | None) -> dict[str, str]:
+    """The hidden fields that are given, as text; of several sources the last one that says something counts.
+
+    Raises DomainErrors naming the field for what is no text or number, or too long.
+    """
+    values: dict[str, str] = {}
+    errors: list[FieldError] = []
+    for hidden in definition.hidden:
+        for source in sources:
+            raw = source.get(hidden.id) if source else None
+            if is_blank(raw):
+                continue
+            text = str(raw).strip() if isinstance(raw, str | int | float) and not isinstance(raw, bool) else ""
+            if not 0 < len(text) <= MAX_HIDDEN_TEXT or _UNSTORABLE.search(text):
+                message = _("A hidden field is a text of at most %(n)d characters.") % {"n": MAX_HIDDEN_TEXT}
+                errors.append({"field": f"answers.{hidden.id}", "code": "hidden", "message": message})
+            else:
+                values[hidden.id] = text
+    if errors:
+        raise DomainErrors(errors)
+    return values
+
+
+def hidden_of_address(definition: Definition, said: Mapping[str, str]) -> dict[str, str]:
+    """The hidden fields in a link's address: what cannot be stored is left out, what is too long is cut."""
+    found = {hidden.id: _UNSTORABLE.sub("", said.get(hidden.id, "")).strip() for hidden in definition.hidden}
+    return {name: text[:MAX_HIDDEN_TEXT] for name, text in found.items() if text}
 
 
 def headline_score(definition: Definition, values: Mapping[str, Json]) -> int | None:

@@ -11,7 +11,12 @@ Shapes that the documented JSON leaves open:
 - ``rows``: the lines of a matrix, as ``choices`` are its columns.
 - ``follow_up``: on a text question, its wording once a score stands on the same screen:
   ``{"low": {...}, "middle": {...}, "high": {...}}``.
-- ``thank_you``: ``{"title": {...}, "text": {...}}``.
+- ``thank_you``: ``{"title": {...}, "text": {...}, "link": {"url": "https://...", "label": {...}}}``. The link is shown to
+  everybody, whatever the score.
+- ``hidden``: ``[{"id": "order", "label": "Order number"}]``, facts that come with the link and are not asked. They share
+  the ids of questions, and conditions may name them.
+- ``accept`` and ``max_mb`` of a file question: ``["image", "pdf"]`` and 5.
+- Titles, follow-ups and thanks may hold what was said before: ``{{ answers.score }}`` (see ``piping``).
 """
 
 from __future__ import annotations
@@ -22,9 +27,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
+from apps.surveys.piping import ANSWERS, CUSTOMER, HIDDEN, Piece, PipingError, pieces
 from cxm.errors import DomainErrors, FieldError
 
 Json = Any
@@ -53,6 +60,13 @@ MAX_QUESTIONS: Final = 200
 MAX_CHOICES: Final = 200
 MAX_ROWS: Final = 100
 MAX_CONDITIONS: Final = 20
+MAX_HIDDEN: Final = 20
+MAX_HIDDEN_TEXT: Final = 200
+MAX_LABEL: Final = 120
+MAX_URL: Final = 1_000
+FILE_KINDS: Final = ("image", "pdf")
+MAX_FILE_MB: Final = 10
+DEFAULT_FILE_MB: Final = 5
 MAX_TEXT: Final = 2_000
 MAX_ERRORS: Final = 50
 """A document wrong in more places than this is not described further: nobody reads on."""
@@ -93,8 +107,27 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Hidden:
+    """A fact that comes with the link. ``label`` is its name for the organisation's own people."""
+
+    id: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ThankYouLink:
+    """One address, offered to everybody who answered."""
+
+    url: str
+    label: Text
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """One question. ``scale`` is the number of points of a score question, 0 for every other type."""
+    """One question. ``scale`` is the number of points of a score question, 0 for every other type.
+
+    ``accept`` and ``max_mb`` (megabytes) say which files answer a file question.
+    """
 
     id: str
     type: str
@@ -107,6 +140,15 @@ class Question:
     rows: tuple[Choice, ...] = ()
     follow_up: Mapping[str, Text] = field(default_factory=dict)
     show_if: Condition | None = None
+    accept: tuple[str, ...] = ()
+    max_mb: int = 0
+
+    @property
+    def depends_on(self) -> frozenset[str]:
+        """The ids of the questions and hidden fields that its condition names and its sentences repeat."""
+        named = {rule.question for rule in self.show_if.rules} if self.show_if else set()
+        texts = [text for sentence in (self.title, *self.follow_up.values()) for text in sentence.values()]
+        return frozenset(named | {piece.id for text in texts if "{{" in text for piece in pieces(text) if piece.id})
 
     @property
     def low(self) -> int:
@@ -140,6 +182,8 @@ class Question:
             out["rows"] = [{"id": row.id, "label": dict(row.label)} for row in self.rows]
         if self.follow_up:
             out["follow_up"] = {band: dict(text) for band, text in self.follow_up.items()}
+        if self.type == "file":
+            out["accept"], out["max_mb"] = list(self.accept), self.max_mb
         if self.show_if:
             rules = []
             for rule in self.show_if.rules:
@@ -164,6 +208,13 @@ class Definition:
     languages: tuple[str, ...]
     pages: tuple[Page, ...]
     thank_you: Mapping[str, Text] = field(default_factory=dict)
+    thank_you_link: ThankYouLink | None = None
+    hidden: tuple[Hidden, ...] = ()
+
+    @cached_property
+    def file_questions(self) -> frozenset[str]:
+        """The ids of the questions that are answered by a file."""
+        return frozenset(question.id for question in self.questions.values() if question.type == "file")
 
     @cached_property
     def questions(self) -> dict[str, Question]:
@@ -185,15 +236,15 @@ class Definition:
     def screens(self) -> tuple[tuple[Question, ...], ...]:
         """The questions as they are shown, screen by screen.
 
-        A question that depends on the answer to another one starts a new screen when that one is on the same page:
-        so conditions work without any script.
+        A question that depends on the answer to another one, or repeats it, starts a new screen when that one is on
+        the same page: so conditions and piping work without any script.
         """
         screens: list[tuple[Question, ...]] = []
         for page in self.pages:
             screen: list[Question] = []
             for question in page.questions:
                 here = {shown.id for shown in screen}
-                if question.show_if and any(rule.question in here for rule in question.show_if.rules):
+                if here & question.depends_on:
                     screens.append(tuple(screen))
                     screen = []
                 screen.append(question)
@@ -206,14 +257,22 @@ class Definition:
 
     def to_json(self) -> dict[str, Json]:
         """The documented JSON, normalised: what is frozen at publication and answered by ``definition/``."""
-        return {
+        thank_you: dict[str, Json] = {key: dict(text) for key, text in self.thank_you.items()}
+        if self.thank_you_link:
+            thank_you["link"] = {"url": self.thank_you_link.url, "label": dict(self.thank_you_link.label)}
+        out: dict[str, Json] = {
             "version": VERSION,
             "languages": list(self.languages),
             "pages": [
                 {"id": page.id, "questions": [question.to_json() for question in page.questions]} for page in self.pages
             ],
-            "thank_you": {key: dict(text) for key, text in self.thank_you.items()},
+            "thank_you": thank_you,
         }
+        if self.hidden:
+            out["hidden"] = [
+                {"id": hidden.id, **({"label": hidden.label} if hidden.label else {})} for hidden in self.hidden
+            ]
+        return out
 
 
 class _Reader:
@@ -222,6 +281,7 @@ class _Reader:
     def __init__(self) -> None:
         self.errors: list[FieldError] = []
         self.languages: tuple[str, ...] = ("en",)
+        self.hidden: dict[str, Hidden] = {}
 
     def wrong(self, path: str, code: str, message: str) -> None:
         if len(self.errors) < MAX_ERRORS:
@@ -320,6 +380,7 @@ def parse_definition(raw: Json) -> Definition:
     page_ids: set[str] = set()
     before: dict[str, Question] = {}
     used: set[str] = set()
+    _read_hidden(read, document.get("hidden"), used)
     for number, raw_page in enumerate(read.items(document.get("pages"), "pages", least=1, most=MAX_PAGES)):
         path = f"pages.{number}"
         page = read.mapping(raw_page, path)
@@ -336,14 +397,69 @@ def parse_definition(raw: Json) -> Definition:
                 before[question.id] = question
                 questions.append(question)
         pages.append(Page(page_id, tuple(questions)))
-    if len(used) > MAX_QUESTIONS:
+    if len(used) - len(read.hidden) > MAX_QUESTIONS:
         read.wrong("pages", "too_many", _("A survey has at most %(n)d questions.") % {"n": MAX_QUESTIONS})
     elif not read.errors and not any(question.type in ANSWERABLE_TYPES for question in before.values()):
         read.wrong("pages", "too_few", _("Give at least one question that can be answered."))
     thank_you = _read_thank_you(read, document.get("thank_you"))
+    for key, sentence in thank_you.items():
+        _check_piping(read, sentence, f"thank_you.{key}", before)
+    link = _read_thank_you_link(read, document.get("thank_you"))
     if read.errors:
         raise DomainErrors(read.errors)
-    return Definition(read.languages, tuple(pages), thank_you)
+    return Definition(read.languages, tuple(pages), thank_you, link, tuple(read.hidden.values()))
+
+
+def _read_hidden(read: _Reader, value: Json, used: set[str]) -> None:
+    """The hidden fields, noted in the reader: conditions and sentences of all questions may name them."""
+    if value is None:
+        return
+    for index, raw in enumerate(read.items(value, "hidden", least=0, most=MAX_HIDDEN)):
+        path = f"hidden.{index}"
+        entry = read.mapping(raw, path)
+        if entry is None:
+            continue
+        hidden_id = read.identifier(entry.get("id"), f"{path}.id", used)
+        label = entry.get("label")
+        if label is None:
+            label = ""
+        elif not isinstance(label, str) or len(label) > MAX_LABEL or _UNSTORABLE.search(label):
+            read.wrong(f"{path}.label", "label", _("Give a text of at most %(n)d characters.") % {"n": MAX_LABEL})
+            label = ""
+        if hidden_id:
+            read.hidden[hidden_id] = Hidden(hidden_id, " ".join(label.split()))
+
+
+def _check_piping(read: _Reader, sentence: Text, path: str, before: Mapping[str, Question]) -> None:
+    """Whether a sentence repeats only what is known when it is shown."""
+    for language, text in sentence.items():
+        if "{{" not in text:
+            continue
+        where = f"{path}.{language}"
+        try:
+            found = pieces(text)
+        except PipingError as error:
+            message = _(
+                "“%(text)s” cannot be filled in. Write {{ answers.ID }}, {{ hidden.ID }}, {{ customer.name }}, "
+                "{{ customer.first_name }}, {{ organization }} or {{ touchpoint }}."
+            )
+            read.wrong(where, "piping", message % {"text": error})
+            continue
+        for piece in found:
+            question = before.get(piece.id)
+            if piece.source == ANSWERS and (question is None or question.type in {"statement", "file"}):
+                message = _("“%(id)s” is no question that is asked before this one.")
+                read.wrong(where, "piping", message % {"id": piece.id})
+            elif piece.source == HIDDEN and piece.id not in read.hidden:
+                read.wrong(where, "piping", _("There is no hidden field “%(id)s”.") % {"id": piece.id})
+
+
+def _refuse_piping(read: _Reader, sentence: Text, path: str) -> None:
+    """Answers are counted by these words, so they are the same for everybody."""
+    for language, text in sentence.items():
+        if "{{" in text:
+            message = _("Only questions, follow-ups and thanks can repeat what was said: leave the braces out here.")
+            read.wrong(f"{path}.{language}", "piping", message)
 
 
 def _read_question(
@@ -376,6 +492,15 @@ def _read_question(
             for band in ("low", "middle", "high")
             if bands.get(band) is not None
         }
+    accept, max_mb = _read_file_limits(read, raw, path) if kind == "file" else ((), 0)
+    _check_piping(read, title, f"{path}.title", before)
+    for band, sentence in follow_up.items():
+        _check_piping(read, sentence, f"{path}.follow_up.{band}", before)
+    for point, words in labels.items():
+        _refuse_piping(read, words, f"{path}.labels.{point}")
+    for name, entries in (("choices", choices), ("rows", rows)):
+        for index, entry in enumerate(entries):
+            _refuse_piping(read, entry.label, f"{path}.{name}.{index}.label")
     show_if = _read_condition(read, raw.get("show_if"), f"{path}.show_if", before)
     if not question_id:
         return None
@@ -391,7 +516,26 @@ def _read_question(
         rows=rows,
         follow_up=follow_up,
         show_if=show_if,
+        accept=accept,
+        max_mb=max_mb,
     )
+
+
+def _read_file_limits(read: _Reader, raw: Mapping[str, Json], path: str) -> tuple[tuple[str, ...], int]:
+    """Which kinds of file are taken, and how large; both kinds and 5 MB by default."""
+    accept, max_mb = raw.get("accept"), raw.get("max_mb")
+    kinds: tuple[str, ...] = FILE_KINDS
+    if accept is not None:
+        given = read.items(accept, f"{path}.accept", least=1, most=len(FILE_KINDS))
+        if any(not isinstance(kind, str) or kind not in FILE_KINDS for kind in given):
+            read.wrong(f"{path}.accept", "accept", _("Files are of the kinds “image” and “pdf”."))
+        kinds = tuple(kind for kind in FILE_KINDS if kind in given) or FILE_KINDS
+    if max_mb is None:
+        return kinds, DEFAULT_FILE_MB
+    if isinstance(max_mb, bool) or not isinstance(max_mb, int) or not 1 <= max_mb <= MAX_FILE_MB:
+        read.wrong(f"{path}.max_mb", "max_mb", _("Give a whole number of megabytes, 1 to %(n)d.") % {"n": MAX_FILE_MB})
+        return kinds, DEFAULT_FILE_MB
+    return kinds, max_mb
 
 
 def _read_metric(read: _Reader, value: Json, kind: str, path: str) -> str:
@@ -490,6 +634,8 @@ def _read_rule(read: _Reader, raw: Mapping[str, Json] | None, path: str, before:
     if raw is None:
         return None
     name, op, value = raw.get("question"), raw.get("op"), raw.get("value")
+    if isinstance(name, str) and name in read.hidden:
+        return _read_hidden_rule(read, name, op, value, path)
     question = before.get(name) if isinstance(name, str) else None
     if question is None or question.type == "statement":
         read.wrong(f"{path}.question", "question", _("Name a question that is asked before this one."))
@@ -520,6 +666,21 @@ def _read_rule(read: _Reader, raw: Mapping[str, Json] | None, path: str, before:
         read.wrong(f"{path}.value", "value", _("The value must be a possible answer to that question."))
         return None
     return Rule(question.id, op, normal)
+
+
+def _read_hidden_rule(read: _Reader, name: str, op: Json, value: Json, path: str) -> Rule | None:
+    """A comparison with a hidden field, whose value is text."""
+    if op == "answered":
+        return Rule(name, op, read.flag(value, f"{path}.value", default=True))
+    if op not in ("=", "!=", "in", "contains"):
+        read.wrong(f"{path}.op", "op", _("A hidden field is compared by =, !=, in, contains or answered."))
+        return None
+    values = read.items(value, f"{path}.value", least=1, most=MAX_CHOICES) if op == "in" else [value]
+    if not values or any(not isinstance(text, str) or not 0 < len(text) <= MAX_HIDDEN_TEXT for text in values):
+        message = _("The value must be a text of 1 to %(n)d characters.") % {"n": MAX_HIDDEN_TEXT}
+        read.wrong(f"{path}.value", "value", message)
+        return None
+    return Rule(name, op, tuple(values) if op == "in" else values[0])
 
 
 def _expected_value(question: Question, op: str) -> Callable[[Json], Json]:
@@ -559,13 +720,41 @@ def _read_thank_you(read: _Reader, value: Json) -> dict[str, Text]:
     if value is None:
         return {}
     raw = read.mapping(value, "thank_you") or {}
-    if not {"title", "text"} & raw.keys() and raw.keys() & set(read.languages):
+    if not {"title", "text", "link"} & raw.keys() and raw.keys() & set(read.languages):
         return {"title": read.sentence(raw, "thank_you")}
     return {
         key: read.sentence(raw[key], f"thank_you.{key}", required=False)
         for key in ("title", "text")
         if raw.get(key) not in (None, {})
     }
+
+
+def _read_thank_you_link(read: _Reader, value: Json) -> ThankYouLink | None:
+    """The link of the last page, to a page of the web and to nothing that runs."""
+    raw = value.get("link") if isinstance(value, dict) else None
+    if raw is None or raw == {}:
+        return None
+    link = read.mapping(raw, "thank_you.link")
+    if link is None:
+        return None
+    url = link.get("url")
+    label = read.sentence(link.get("label"), "thank_you.link.label")
+    _refuse_piping(read, label, "thank_you.link.label")
+    if not is_web_address(url):
+        read.wrong("thank_you.link.url", "url", _("Give a whole address that begins with https://."))
+        return None
+    return ThankYouLink(url, label) if label else None
+
+
+def is_web_address(value: Json) -> bool:
+    """Whether the value is an absolute https address with a host, without a user name, blanks or control characters."""
+    if not isinstance(value, str) or len(value) > MAX_URL or re.search(r"[\s\x00-\x20\x7f\\<>\"\ud800-\udfff]", value):
+        return False
+    try:
+        parts = urlsplit(value)
+        return parts.scheme == "https" and bool(parts.hostname) and parts.username is None and parts.port != 0
+    except ValueError:
+        return False
 
 
 def texts_of(definition: Definition) -> Iterator[tuple[str, Text]]:
@@ -584,13 +773,25 @@ def texts_of(definition: Definition) -> Iterator[tuple[str, Text]]:
                 yield f"{path}.follow_up.{band}", text
     for key, text in definition.thank_you.items():
         yield f"thank_you.{key}", text
+    if definition.thank_you_link:
+        yield "thank_you.link.label", definition.thank_you_link.label
 
 
-def problems_before_publication(definition: Definition, previous: Definition | None = None) -> list[FieldError]:
+def piped(text: Text) -> Iterator[tuple[str, Piece]]:
+    """Every place of a sentence that repeats something, with its language."""
+    for language, words in text.items():
+        if "{{" in words:
+            for piece in pieces(words):
+                yield language, piece
+
+
+def problems_before_publication(
+    definition: Definition, previous: Definition | None = None, *, anonymous: bool = False
+) -> list[FieldError]:
     """What a draft may still lack but a published version may not.
 
-    Every text in every language; no question type that the respondent page cannot take; and every question id that an
-    earlier version used still means the same (type, metric and scale), because charts join over versions by id.
+    Every text in every language; every question id that an earlier version used still means the same (type, metric and
+    scale), because charts join over versions by id; and an ``anonymous`` survey calls nobody by name.
     """
     errors: list[FieldError] = []
     for path, text in texts_of(definition):
@@ -598,12 +799,13 @@ def problems_before_publication(definition: Definition, previous: Definition | N
             if language not in text:
                 message = _("Give the text in %(language)s, or remove that language.") % {"language": language}
                 errors.append({"field": f"{path}.{language}", "code": "required", "message": message})
+        for language, piece in piped(text) if anonymous else ():
+            if piece.source.startswith(CUSTOMER):
+                message = _("This survey is anonymous: it cannot call anybody by name.")
+                errors.append({"field": f"{path}.{language}", "code": "piping", "message": message})
     for page_number, page in enumerate(definition.pages):
         for number, question in enumerate(page.questions):
             path = f"pages.{page_number}.questions.{number}"
-            if question.type == "file":
-                message = _("Respondents cannot upload files yet: remove this question before publishing.")
-                errors.append({"field": f"{path}.type", "code": "file", "message": message})
             was = previous.questions.get(question.id) if previous else None
             if was and (was.type, was.metric, was.scale) != (question.type, question.metric, question.scale):
                 message = _("“%(id)s” was another kind of question in the published version: use a new id.")

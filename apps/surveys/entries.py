@@ -19,7 +19,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from apps.customers.services import CustomerReference
-from apps.surveys.answers import comment_text, headline_score, validate_answers
+from apps.surveys.answers import comment_text, headline_score, hidden_values, validate_answers
 from apps.surveys.live import LiveSurvey, touchpoint_id
 from apps.surveys.models import Response
 from apps.touchpoints.models import Channel
@@ -56,9 +56,13 @@ class NewResponse:
     state: str = Response.State.SUBMITTED
     contact_ok: bool | None = None
     attributes: Mapping[str, Json] | None = None
+    facts: Mapping[str, str] | None = None
+    """What came with the link: laid over the attributes that are there, and read by conditions on hidden fields."""
+    experienced_at: datetime | None = None
+    """When that was which the link asks about. Unlike ``occurred_at`` it does not make an answer an old one."""
     flags: tuple[str, ...] = ()
     day_only: bool = False
-    """Keep the day of the answer and not the moment, in no time and in no id: for anonymous answers by invitation."""
+    """Keep the day and not the moment, in no time and in no id: for anonymous answers by invitation."""
 
 
 @dataclass(slots=True)
@@ -225,20 +229,22 @@ def make_row(
     """Check the answers against the published version and fill in what was not said.
 
     Raises Conflict for a survey that takes no answers, DomainErrors with ``answers.<question>`` for each that is wrong.
-    An anonymous survey's row has neither customer nor invitation.
+    An anonymous survey's row has neither customer nor invitation, and no attributes.
     """
     definition = live.definition
     if definition is None:
         raise Conflict(_("This survey is a draft: publish it before sending answers."), code="draft")
-    if entry.day_only:
-        now = datetime.combine(now.astimezone(live.zone).date(), time(), live.zone).astimezone(UTC)
-    occurred_at = entry.occurred_at or now
-    if live.closed_at and occurred_at > live.closed_at:
+    closing = live.closing
+    if closing and (entry.occurred_at or now) >= closing:
         message = _("This survey was closed on %(day)s: only answers given before can be taken.")
-        day_closed = live.closed_at.astimezone(live.zone).date().isoformat()
+        day_closed = closing.astimezone(live.zone).date().isoformat()
         raise Conflict(message % {"day": day_closed}, field="occurred_at", code="closed")
+    occurred_at = entry.occurred_at or entry.experienced_at or now
+    if entry.day_only:
+        now, occurred_at = _start_of_day(now, live.zone), _start_of_day(occurred_at, live.zone)
     partial = entry.state != Response.State.SUBMITTED
-    checked = validate_answers(definition, entry.answers, partial=partial)
+    hidden = hidden_values(definition, entry.attributes, entry.facts, entry.answers) if definition.hidden else {}
+    checked = validate_answers(definition, entry.answers, partial=partial, hidden=hidden)
     if checked.errors:
         raise DomainErrors(
             {"field": f"answers.{question}", "code": problem.code, "message": problem.message}
@@ -272,9 +278,13 @@ def make_row(
         source=source,
         source_id=entry.source_id,
         import_id=import_id,
-        attributes=dict(entry.attributes or {}) if named else {},
+        attributes={**(entry.attributes or {}), **(entry.facts or {}), **hidden} if named else {},
         flags=list(entry.flags),
     )
+
+
+def _start_of_day(moment: datetime, zone: ZoneInfo) -> datetime:
+    return datetime.combine(moment.astimezone(zone).date(), time(), zone).astimezone(UTC)
 
 
 @lru_cache(maxsize=1_000)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
+from django.conf import settings
 from django.http import QueryDict
 
 from apps.accounts.clients import client_ip
@@ -19,7 +21,6 @@ from apps.organizations.proven_keys import REMEMBERED, proven_key
 from apps.surveys.entries import NewResponse, read_entry
 from apps.surveys.links import LinkContext, LinkKeeper, link_keeper, read_respondent_token
 from apps.surveys.live import LiveSurvey, live_survey
-from apps.surveys.models import Survey
 from apps.surveys.representation import represent_outcome, represent_recorded
 from apps.surveys.respondent import accepted_languages, choose_language, read_form
 from apps.surveys.services import record_first_answer_of_link, record_response, record_responses
@@ -86,6 +87,8 @@ _JSON: Final = (
 
 def answer_page(environ: Environ, body: bytes, match: re.Match[str]) -> FastAnswer | None:
     """`POST /r/<token>/`: the only screen of a survey that is not anonymous, filled in without a mistake."""
+    if settings.SESSION_COOKIE_NAME in environ.get("HTTP_COOKIE", ""):
+        return None  # somebody who is signed in here: the common way looks who
     kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     subject, keeper = read_respondent_token(match[1]), link_keeper()
     if kind != "application/x-www-form-urlencoded" or subject is None or keeper is None:
@@ -117,10 +120,9 @@ def _first_answer(environ: Environ, form: QueryDict, row_id: UUID, keeper: LinkK
     """
     survey_id = parse_uuid(form.get("sv", ""))
     live = live_survey(survey_id) if survey_id else None
-    if live is None or not _takes_one_screen(live) or not form.get("lang"):
+    definition = live.definition if live else None
+    if live is None or definition is None or definition.hidden or not _takes_one_screen(live) or not form.get("lang"):
         return ""
-    definition = live.definition
-    assert definition is not None
     language = choose_language(definition, form.get("lang", ""))
     if not throttle().local.take(f"respond:{row_id}", BY_LINK).allowed:
         return ""
@@ -159,7 +161,7 @@ def _any_answer(environ: Environ, form: QueryDict, organization: Organization, l
 
 def _takes_one_screen(live: LiveSurvey) -> bool:
     return (
-        live.state == Survey.State.LIVE
+        live.takes_answers(datetime.now(UTC))
         and not live.anonymous
         and live.definition is not None
         and len(live.definition.screens) == 1

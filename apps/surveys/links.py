@@ -6,7 +6,9 @@ The respondent's pages live here, the invitations in a higher layer. That layer 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
@@ -24,7 +26,12 @@ VisitKind = Literal["get", "head", "prefill"]
 class LinkContext:
     """What one personal link is about. ``closed`` means: no longer to be answered (withdrawn, expired).
 
-    ``address`` is shown on the page that stops surveys, already masked ("m…@example.com").
+    ``address`` is shown on the page that stops surveys, already masked ("m…@example.com"). ``name`` is the customer's,
+    for sentences that call people by it.
+
+    ``experienced_at`` is when that was which the survey asks about (the answer counts on its day), and ``attributes``
+    are what the answer inherits of it. ``member`` says that an employee was asked. Of an anonymous survey's link only
+    the unit and the day reach the answer.
     """
 
     row_id: UUID
@@ -37,14 +44,18 @@ class LinkContext:
     address: str = ""
     closed: bool = False
     answered: bool = False
+    name: str = ""
+    experienced_at: datetime | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    member: bool = False
 
 
 class LinkKeeper(Protocol):
     """The layer that made the links. Every method runs in the organisation's scope.
 
-    ``open_link_sql`` selects ``customer_id, unit_id, touchpoint_id, channel`` of a link that may be answered, with the
-    parameters organisation, row and survey, in this order: so that an answer can be stored together with the proof that
-    its link is good, in one statement.
+    ``open_link_sql`` selects ``customer_id, unit_id, touchpoint_id, channel, attributes`` of a link that may be answered
+    and that asks about no earlier experience, with the parameters organisation, row and survey, in this order: so that
+    an answer can be stored together with the proof that its link is good, in one statement.
     """
 
     open_link_sql: str

@@ -36,7 +36,10 @@ _MOST_KEPT: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class LiveSurvey:
-    """A survey as it takes answers. ``version`` is 0 and ``definition`` None before the first publication."""
+    """A survey as it takes answers. ``version`` is 0 and ``definition`` None before the first publication.
+
+    ``closing`` is the moment from which on it takes none: when it was closed, or when it is going to be.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -47,6 +50,25 @@ class LiveSurvey:
     touchpoint_id: UUID | None
     closed_at: datetime | None
     zone: ZoneInfo
+    closes_at: datetime | None = None
+    answer_limit: int | None = None
+    for_employees: bool = False
+    touchpoint_name: str = ""
+
+    @property
+    def closing(self) -> datetime | None:
+        """The earlier of the two; None while it is open without an end."""
+        if self.closed_at and self.closes_at:
+            return min(self.closed_at, self.closes_at)
+        return self.closed_at or self.closes_at
+
+    def takes_answers(self, at: datetime) -> bool:
+        """Whether a respondent may answer at this time, as far as that can be said without counting answers."""
+        return (
+            self.state == Survey.State.LIVE
+            and self.definition is not None
+            and (self.closes_at is None or at < self.closes_at)
+        )
 
 
 _surveys: dict[tuple[UUID, UUID], tuple[float, int, LiveSurvey]] = {}
@@ -60,7 +82,7 @@ def live_survey(survey_id: UUID) -> LiveSurvey:
     changed = last_change()  # asked before the survey is read: a change in between makes what we keep stale, not wrong
     if kept and kept[0] > time.monotonic() and kept[1] == changed:
         return kept[2]
-    survey = Survey.objects.filter(pk=survey_id).first()
+    survey = Survey.objects.select_related("touchpoint").filter(pk=survey_id).first()
     if survey is None:
         raise NotFound
     zone = Organization.objects.values_list("timezone", flat=True).get(pk=key[0])
@@ -74,6 +96,10 @@ def live_survey(survey_id: UUID) -> LiveSurvey:
         touchpoint_id=survey.touchpoint_id,
         closed_at=survey.closed_at,
         zone=ZoneInfo(zone),
+        closes_at=survey.closes_at,
+        answer_limit=survey.answer_limit,
+        for_employees=survey.audience == Survey.Audience.EMPLOYEES,
+        touchpoint_name=survey.touchpoint.name if survey.touchpoint else "",
     )
     if len(_surveys) >= _MOST_KEPT:
         _surveys.clear()

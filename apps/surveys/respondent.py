@@ -100,11 +100,14 @@ class Screen:
         return [shown for shown in self.fields if shown.error]
 
 
-def visible_screens(definition: Definition, answers: Mapping[str, Json]) -> list[list[Question]]:
-    """The screens that these answers lead through, each with the questions shown on it."""
+def visible_screens(
+    definition: Definition, answers: Mapping[str, Json], hidden: Mapping[str, str] | None = None
+) -> list[list[Question]]:
+    """The screens that these answers and hidden fields lead through, each with the questions shown on it."""
+    known = {**hidden, **answers} if hidden else answers
     screens = []
     for screen in definition.screens:
-        shown = [question for question in screen if evaluate(question.show_if, answers)]
+        shown = [question for question in screen if evaluate(question.show_if, known)]
         if shown:
             screens.append(shown)
     return screens

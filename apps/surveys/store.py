@@ -71,6 +71,7 @@ _OF_LINK: Final = {
     "unit_id": "link.unit_id",
     "touchpoint_id": "COALESCE(link.touchpoint_id, %s::uuid)",
     "channel": "link.channel",
+    "attributes": "link.attributes || %s::jsonb",
 }
 
 
@@ -125,7 +126,7 @@ def insert_one(row: ResponseRow, reference: CustomerReference | None = None) -> 
 def insert_one_of_link(row: ResponseRow, open_link_sql: str) -> bool | None:
     """Store a first answer to an invitation; None when the invitation is not open for this survey, False for a repeat.
 
-    Customer, unit, touchpoint and channel come from the invitation. Nothing is written unless this is True. One
+    Customer, unit, touchpoint, channel and attributes come from the invitation. Nothing is written unless this is True. One
     statement; outside a transaction, one round trip.
     """
     tenant_id = str(current_tenant_id())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from django.http import QueryDict
 
 from apps.organizations.models import Organization
 from apps.outbox.services import emit
-from apps.surveys.answers import AnswerProblem, validate_answers, whole_number
+from apps.surveys.answers import AnswerProblem, hidden_of_address, validate_answers, whole_number
 from apps.surveys.definition import Definition
 from apps.surveys.entries import NewResponse
 from apps.surveys.form_tokens import FormToken
@@ -40,12 +41,13 @@ class AlreadyAnswered(Exception):
     """An anonymous survey's invitation was used: its answer cannot be found again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Visit:
     """A respondent at a survey that takes answers.
 
     ``link`` is the personal invitation, or None at an open link. ``form`` names the answer where no invitation may:
-    at open links, and always for anonymous surveys.
+    at open links, and always for anonymous surveys. ``said`` are the hidden fields that came in the address or the
+    form, ``flags`` what is odd about the visit.
     """
 
     organization: Organization
@@ -104,19 +106,20 @@ def save_screen(visit: Visit, form: QueryDict, *, number: int, back: bool, langu
         return _save_only_screen(visit, form, language)
     stored = visit.stored()
     before = dict(stored.answers) if stored else {}
-    screens = visible_screens(visit.definition, before)
+    hidden = visit.hidden
+    screens = visible_screens(visit.definition, before, hidden)
     number = min(max(number, 1), len(screens))
     asked = screens[number - 1]
     here = {question.id for question in asked}
     said = {**{name: value for name, value in before.items() if name not in here}, **read_form(asked, form)}
-    checked = validate_answers(visit.definition, said, partial=True)
+    checked = validate_answers(visit.definition, said, partial=True, hidden=hidden)
     if back:
         _record(visit, form, checked.values, language, Response.State.PARTIAL)
         return Saved(max(1, number - 1))
-    problems = validate_answers(visit.definition, said).errors
+    problems = validate_answers(visit.definition, said, hidden=hidden).errors
     if wrong := {name: problem for name, problem in problems.items() if name in here}:
         return Saved(number, errors=wrong, answers=said)
-    screens = visible_screens(visit.definition, checked.values)
+    screens = visible_screens(visit.definition, checked.values, hidden)
     if number < len(screens):
         _record(visit, form, checked.values, language, Response.State.PARTIAL)
         return Saved(number + 1)
@@ -131,7 +134,7 @@ def save_screen(visit: Visit, form: QueryDict, *, number: int, back: bool, langu
 def _save_only_screen(visit: Visit, form: QueryDict, language: str) -> Saved:
     """The usual survey has one screen: nothing needs to be read before it is stored."""
     said = read_form(visit.definition.screens[0], form)
-    checked = validate_answers(visit.definition, said)
+    checked = validate_answers(visit.definition, said, hidden=visit.hidden)
     if checked.errors:
         return Saved(1, errors=checked.errors, answers=said)
     _submit(visit, form, checked.values, language)
@@ -166,6 +169,9 @@ def _record(visit: Visit, form: QueryDict, answers: Mapping[str, Any], language:
             language=language,
             state=state,
             contact_ok=form.get("contact") == "1",
+            facts=visit.facts or None,
+            experienced_at=link.experienced_at if link else None,
+            flags=visit.flags,
             day_only=visit.live.anonymous and link is not None,
         ),
     )
@@ -196,6 +202,8 @@ def record_provisional(
             invitation_id=visit.invitation_id,
             touchpoint_id=link.touchpoint_id if link else None,
             channel=visit.channel,
+            facts=visit.facts or None,
+            experienced_at=link.experienced_at if link else None,
             state=states.PARTIAL if suspect and basis == "dwell" else state,
             flags=("scanner",) if suspect and basis == "dwell" else (),
         ),

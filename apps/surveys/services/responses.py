@@ -99,7 +99,7 @@ def record_first_answer_of_link(*, survey_id: UUID, entry: NewResponse, open_lin
     ``record_response`` with what the link's keeper knows is the way. Raises as ``record_response`` does.
     """
     live = live_survey(survey_id)
-    if live.anonymous or entry.invitation_id is None:
+    if live.anonymous or live.answer_limit is not None or entry.invitation_id is None:
         return False
     row = make_row(live, entry, source="page", now=datetime.now(UTC))
     if not insert_one_of_link(row, open_link_sql):
@@ -268,11 +268,14 @@ def _changes(response: Response, entry: NewResponse, row: ResponseRow) -> dict[s
         (entry.channel, ("channel",)),
         (entry.language, ("language",)),
         (entry.contact_ok is not None, ("contact_ok",)),
-        (entry.attributes is not None, ("attributes",)),
         (entry.flags, ("flags",)),
     ):
         if said:
             values.update({name: getattr(row, name) for name in names})
+    if entry.attributes is not None:
+        values["attributes"] = row.attributes
+    elif row.attributes:
+        values["attributes"] = {**response.attributes, **row.attributes}
     differing = {name: value for name, value in values.items() if getattr(response, name) != value}
     if not differing or differing.keys() == {"version"}:
         return {}

@@ -149,7 +149,7 @@ def publish_survey(*, actor: Actor, survey: Survey) -> SurveyVersion:
     definition = parse_definition(survey.definition)
     latest = _latest(survey)
     previous = published_definition(survey.pk, latest.number) if latest else None
-    if errors := problems_before_publication(definition, previous):
+    if errors := problems_before_publication(definition, previous, anonymous=survey.anonymous):
         raise DomainErrors(errors)
     if survey.kind != Survey.Kind.CUSTOM and not (definition.headline and definition.headline.metric == survey.kind):
         message = _("The first measured question must be of the survey's kind, %(kind)s.")
@@ -263,7 +263,7 @@ def _in_languages(definition: Definition, languages: Sequence[str], survey: Surv
             for entry in (*question.get("choices", ()), *question.get("rows", ())):
                 spread(entry["label"], {})
     for key, text in raw["thank_you"].items():
-        spread(text, standard.thank_you.get(key, {}))
+        spread(text["label"] if key == "link" else text, standard.thank_you.get(key, {}))
     return parse_definition(raw)
 
 
