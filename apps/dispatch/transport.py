@@ -1,4 +1,5 @@
-"""Handing one finished mail over: to the mail server of `EMAIL_URL`, or into the built-in mailbox.
+"""Handing one finished mail over: to the organisation's provider, else to the mail server of `EMAIL_URL`, else into
+the built-in mailbox.
 
 A transport keeps its connection for as long as its `with` block. What goes wrong comes in three kinds, because they
 call for three reactions: this address is bad (`AddressRefused`), this mail is refused for now or for good
@@ -11,41 +12,27 @@ import contextlib
 import re
 import smtplib
 from abc import ABC, abstractmethod
+from email.utils import formataddr, parseaddr
 from types import TracebackType
 from typing import Final, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.core.mail.backends.smtp import EmailBackend
 
 from apps.dispatch import mailbox
-from apps.dispatch.rendering import Rendered, ascii_address, message_bytes
+from apps.dispatch.rendering import Rendered, ascii_address, message_bytes, one_line
+from apps.messaging.errors import AddressRefused, DeliveryError, MessageRefused, ProviderUnavailable
+from apps.messaging.models import Provider
+from apps.messaging.transports import ProviderMail, mail_provider
 
 _ENHANCED: Final = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _ADDRESS_CODES: Final = frozenset({550, 551, 553})
 
 
-class TransportError(Exception):
-    """A mail was not handed over. `code` is short and safe to store: it holds no address."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class AddressRefused(TransportError):
-    """The server says for good that there is no such mailbox."""
-
-
-class MailRefused(TransportError):
-    """The server did not take this mail; `temporary` says whether trying again may help."""
-
-    def __init__(self, code: str, *, temporary: bool) -> None:
-        super().__init__(code)
-        self.temporary = temporary
-
-
-class ServerUnavailable(TransportError):
-    """No connection, or it broke: every other mail would fail as well."""
+TransportError = DeliveryError
+MailRefused = MessageRefused
+ServerUnavailable = ProviderUnavailable
 
 
 class Transport(ABC):
@@ -53,6 +40,11 @@ class Transport(ABC):
 
     is_transactional = False
     """Whether handing over happens in the database, and thus together with the caller's transaction or not at all."""
+    provider_id: UUID | None = None
+    """The provider row that mail leaves through, if it is one."""
+    per_second = 0
+    """Mails a second that may be handed over, 0 for no limit; likewise ``per_day``."""
+    per_day = 0
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +58,23 @@ class Transport(ABC):
         """End what is open; nothing is, unless a transport says otherwise."""
         return
 
+    def reply_address(self, reference: UUID) -> str:
+        """Where replies to the mail about `reference` are heard, "" where nobody hears them."""
+        return ""
+
+    def unsubscribe_headers(self, url: str, reference: UUID) -> dict[str, str]:
+        """The headers that let a mail program stop these mails with one click (RFC 2369, RFC 8058).
+
+        `url` accepts the POST; a mail address joins it where replies are heard.
+        """
+        return {
+            "List-Unsubscribe": ", ".join(f"<{way}>" for way in (url, *self._unsubscribe_mails(reference))),
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
+
+    def _unsubscribe_mails(self, reference: UUID) -> tuple[str, ...]:
+        return ()
+
     @abstractmethod
     def send(
         self,
@@ -76,8 +85,16 @@ class Transport(ABC):
         message_id: str,
         headers: dict[str, str],
         reply_to: str = "",
-    ) -> None:
-        """Hand one mail over; when this returns, the other side has taken it. Raises `TransportError`."""
+        reference: UUID | None = None,
+    ) -> str:
+        """Hand one mail over; when this returns, the other side has taken it. Raises `TransportError`.
+
+        Args:
+            reference: of what the mail is about (the invitation); comes back in the provider's reports on it.
+
+        Returns:
+            the provider's id of the mail, "" where there is none.
+        """
 
 
 class MailboxTransport(Transport):
@@ -94,11 +111,13 @@ class MailboxTransport(Transport):
         message_id: str,
         headers: dict[str, str],
         reply_to: str = "",
-    ) -> None:
+        reference: UUID | None = None,
+    ) -> str:
         everything = {"From": sender, "Message-ID": message_id, **headers}
         if reply_to:
             everything["Reply-To"] = reply_to
         mailbox.keep(to=recipient, subject=rendered.subject, html=rendered.html, text=rendered.text, headers=everything)
+        return ""
 
 
 class SmtpTransport(Transport):
@@ -122,7 +141,8 @@ class SmtpTransport(Transport):
         message_id: str,
         headers: dict[str, str],
         reply_to: str = "",
-    ) -> None:
+        reference: UUID | None = None,
+    ) -> str:
         try:
             recipient = ascii_address(recipient)
         except UnicodeError:
@@ -143,6 +163,7 @@ class SmtpTransport(Transport):
         except (smtplib.SMTPException, OSError) as broken:
             self._connection = None
             raise ServerUnavailable(type(broken).__name__) from None
+        return ""
 
     def _open(self) -> smtplib.SMTP:
         if self._connection is not None:
@@ -158,8 +179,60 @@ class SmtpTransport(Transport):
         return backend.connection
 
 
+class ProviderTransport(Transport):
+    """To the organisation's own provider."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._mail = ProviderMail(provider)
+        self._sender = provider.sender
+        self.provider_id = provider.pk
+        self.per_second = provider.per_second
+        self.per_day = provider.per_day
+
+    def close(self) -> None:
+        self._mail.close()
+
+    def reply_address(self, reference: UUID) -> str:
+        return self._mail.reply_address(reference)
+
+    def _unsubscribe_mails(self, reference: UUID) -> tuple[str, ...]:
+        address = self._mail.reply_address(reference, stop=True)
+        return (f"mailto:{address}?subject=unsubscribe",) if address else ()
+
+    def send(
+        self,
+        rendered: Rendered,
+        *,
+        sender: str,
+        recipient: str,
+        message_id: str,
+        headers: dict[str, str],
+        reply_to: str = "",
+        reference: UUID | None = None,
+    ) -> str:
+        """The provider's sender takes the place of the installation's address; the name stays."""
+        try:
+            recipient = ascii_address(recipient)
+        except UnicodeError:
+            raise AddressRefused("address_not_ascii") from None
+        return self._mail.send(
+            subject=rendered.subject,
+            html=rendered.html,
+            text=rendered.text,
+            sender=formataddr((parseaddr(sender)[0], parseaddr(self._sender)[1])),
+            recipient=recipient,
+            message_id=message_id,
+            headers={one_line(name): one_line(value) for name, value in headers.items()},
+            reply_to=one_line(reply_to),
+            reference=reference,
+        )
+
+
 def open_transport() -> Transport:
-    """The way mail leaves this installation."""
+    """The way mail of the organisation in force leaves: its provider, else the installation's way."""
+    provider = mail_provider()
+    if provider is not None:
+        return ProviderTransport(provider)
     return SmtpTransport() if settings.EMAIL_URL_IS_SET else MailboxTransport()
 
 

@@ -211,6 +211,8 @@ globals().update(email_settings(ENV.email_url))
 EMAIL_URL_IS_SET = bool(ENV.email_url)
 DEFAULT_FROM_EMAIL = f"CXM <noreply@{_base_host}>"
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+CXM_PROVIDER_URLS: dict[str, str] = {}
+"""Where the interface of a provider of messages stands, by its key, if not where it always stands."""
 
 # -- headers: the policy of design/ui.md 14 -----
 
