@@ -266,3 +266,22 @@ def _headroom(candidate: Candidate, counted: list[Contact], rules: Rules) -> dic
             "count": len(_busiest_span(own, candidate.at, same) or []),
         },
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How full one counter is at an instant: `count` of `limit` in `days` days, and from when there is room again."""
+
+    rule: str
+    limit: int
+    days: int
+    count: int
+    free_from: datetime | None = None
+
+
+def usage(rule: str, cap: Cap, at: datetime, ledger: Iterable[Contact]) -> Usage:
+    """How full a cap is for somebody to be asked `at`; the ledger holds what the cap counts, exempt ones apart."""
+    counted = [contact for contact in ledger if contact.purpose not in EXEMPT_PURPOSES]
+    busiest = _busiest_span(cap, at, counted) or []
+    full = cap.days > 0 and len(busiest) >= cap.limit
+    return Usage(rule, cap.limit, cap.days, len(busiest), busiest[-cap.limit] + cap.window if full else None)
