@@ -11,10 +11,10 @@ Shapes that the documented JSON leaves open:
 - ``rows``: the lines of a matrix, as ``choices`` are its columns.
 - ``follow_up``: on a text question, its wording once a score stands on the same screen:
   ``{"low": {...}, "middle": {...}, "high": {...}}``.
-- ``thank_you``: ``{"title": {...}, "text": {...}, "link": {"url": "https://...", "label": {...}}}``. The link is shown to
-  everybody, whatever the score.
-- ``hidden``: ``[{"id": "order", "label": "Order number"}]``, facts that come with the link and are not asked. They share
-  the ids of questions, and conditions may name them.
+- ``thank_you``: ``{"title": {...}, "text": {...}, "link": {"url": "https://...", "label": {...}}}``. The link is shown
+  to everybody, whatever the score.
+- ``hidden``: ``[{"id": "order", "label": "Order number"}]``, facts that come with the link and are not asked. They
+  share the ids of questions, and conditions may name them.
 - ``accept`` and ``max_mb`` of a file question: ``["image", "pdf"]`` and 5.
 - Titles, follow-ups and thanks may hold what was said before: ``{{ answers.score }}`` (see ``piping``).
 """

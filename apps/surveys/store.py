@@ -126,8 +126,8 @@ def insert_one(row: ResponseRow, reference: CustomerReference | None = None) -> 
 def insert_one_of_link(row: ResponseRow, open_link_sql: str) -> bool | None:
     """Store a first answer to an invitation; None when the invitation is not open for this survey, False for a repeat.
 
-    Customer, unit, touchpoint, channel and attributes come from the invitation. Nothing is written unless this is True. One
-    statement; outside a transaction, one round trip.
+    Customer, unit, touchpoint, channel and attributes come from the invitation. Nothing is written unless this is
+    True. One statement; outside a transaction, one round trip.
     """
     tenant_id = str(current_tenant_id())
     told = tell_values(tenant_id, RECORDED, as_json(event_payload(row.survey_id, [row])), row.recorded_at)

@@ -58,6 +58,18 @@ class Visit:
     channel: str
     ip: str | None = None
     place: Place | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+    @cached_property
+    def facts(self) -> dict[str, str]:
+        """What came with the link: the invitation's attributes, which nobody can alter, over what the address says."""
+        return {**self.said, **(self.link.attributes if self.link else {})}
+
+    @cached_property
+    def hidden(self) -> dict[str, str]:
+        """The values of the survey's hidden fields, for its conditions and sentences."""
+        return hidden_of_address(self.definition, self.facts)
 
     @property
     def invitation_id(self) -> UUID | None:
