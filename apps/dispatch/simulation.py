@@ -10,36 +10,30 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import ceil
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import Q
 from django.utils.timezone import now
 
-from apps.customers.digests import digest_of
 from apps.dispatch import fatigue
-from apps.dispatch.business_hours import next_open_time
-from apps.dispatch.eligibility import (
-    ANY_CHANNEL,
-    CONSENT_PURPOSE,
-    COUNTED_STATES,
-    counter_of,
-    kind_of,
-    organization_rules,
-)
-from apps.dispatch.fatigue import Cap
-from apps.dispatch.models import Suppression
 from apps.dispatch.queries import response_counts
-from apps.organizations.models import Organization
+from apps.dispatch.simulation_sql import Audience, Trial, counted_slice
 from apps.surveys.models import Survey
-from apps.touchpoints.models import Channel
-from cxm.partitions import lowest_id
-from cxm.scope import current_tenant_id
 from cxm.statistics import wilson_bounds
+
+__all__ = [
+    "Audience",
+    "Estimate",
+    "Simulation",
+    "Trial",
+    "days_needed",
+    "estimate_answers",
+    "forecast",
+    "simulate",
+]
 
 SLICE: Final = 50_000
 """People counted in one statement."""
@@ -49,52 +43,6 @@ TIME_TO_ANSWER: Final = timedelta(days=3)
 """Invitations younger than this tell nothing of a response rate: people are still answering them."""
 
 _LATER: Final = DAYS_AHEAD + 1
-_LOWEST: Final = UUID(int=0)
-_HIGHEST: Final = UUID(int=2**128 - 1)
-_FREQUENCY: Final = (
-    "("
-    + ", ".join(
-        f"'{rule}'"
-        for rule in (
-            fatigue.NEW_CUSTOMER_WAIT,
-            fatigue.GLOBAL_CAP,
-            fatigue.RELATIONSHIP_CAP,
-            fatigue.TRANSACTIONAL_CAP,
-        )
-    )
-    + ")"
-)
-"""The rules that time lifts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Whom a trial is about: exactly one of the first three.
-
-    `trigger` stands for the people who lived through the event in the `trigger_days` days before now. `units` limits
-    it to the customers of a branch; None is everybody. Whoever `plan_id` has considered since `considered_since` (ever,
-    for None) is left out, as the plan leaves them out.
-    """
-
-    segment_id: UUID | None = None
-    customer_ids: tuple[UUID, ...] = ()
-    trigger: dict[str, Any] | None = None
-    trigger_days: int = 30
-    units: frozenset[UUID] | None = None
-    plan_id: UUID | None = None
-    considered_since: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """The sending that is tried: which survey, to whom, when and how."""
-
-    organization: Organization
-    survey: Survey
-    audience: Audience
-    send_at: datetime
-    channel: str = Channel.EMAIL
-    ignore_new_customer_wait: bool = False
 
 
 @dataclass(slots=True)
@@ -209,209 +157,9 @@ def estimate_answers(survey: Survey, asked: int) -> Estimate | None:
 
 def _count_slice(trial: Trial, found: Simulation) -> None:
     """Count the next slice of the audience into `found`."""
-    population, named = _population(trial.audience)
-    named |= {"tenant": str(current_tenant_id()), "after": str(found.after or _LOWEST), "most": SLICE}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT customer_id FROM ({population}) AS population WHERE customer_id > %(after)s"
-            " ORDER BY customer_id OFFSET %(most)s - 1 LIMIT 1",
-            named,
-        )
-        row = cursor.fetchone()
-        last: UUID | None = row[0] if row else None
-        named["last"] = str(last or _HIGHEST)
-        people = _people(population, trial.audience, named)
-        _add_times(cursor, people, trial, named)
-        _add_digests(cursor, people, named)
-        cursor.execute(_counting(people, trial, named), named)
-        for rule, days, number in cursor.fetchall():
-            found.rules[rule] += number
-            if days is not None:
-                found.free_after[min(max(int(days), 1), _LATER)] += number
+    rows, last = counted_slice(trial, after=found.after, most=SLICE)
+    for rule, days, number in rows:
+        found.rules[rule] += number
+        if days is not None:
+            found.free_after[min(max(days, 1), _LATER)] += number
     found.after, found.is_done = last, last is None
-
-
-def _population(audience: Audience) -> tuple[str, dict[str, Any]]:
-    """SQL that gives the audience's `customer_id`s, each once, and its parameters."""
-    if audience.segment_id is not None:
-        return (
-            "SELECT customer_id FROM segments_segmentmember WHERE tenant_id = %(tenant)s AND segment_id = %(segment)s",
-            {"segment": str(audience.segment_id)},
-        )
-    if audience.trigger is not None:
-        since = now() - timedelta(days=audience.trigger_days)
-        return (
-            "SELECT DISTINCT customer_id FROM interactions_interaction WHERE tenant_id = %(tenant)s"
-            " AND event = %(event)s AND properties @> %(where)s::jsonb AND id >= %(since)s AND customer_id IS NOT NULL",
-            {
-                "event": audience.trigger.get("event", ""),
-                "where": json.dumps(audience.trigger.get("where") or {}),
-                "since": str(lowest_id(since)),
-            },
-        )
-    return (
-        "SELECT DISTINCT unnest(%(customers)s::uuid[]) AS customer_id",
-        {"customers": [str(pk) for pk in audience.customer_ids]},
-    )
-
-
-def _people(population: str, audience: Audience, named: dict[str, Any]) -> str:
-    """SQL of the slice: the customers themselves, less those of other branches and those considered before."""
-    conditions = ""
-    if audience.units is not None:
-        conditions += " AND c.unit_id = ANY(%(units)s::uuid[])"
-        named["units"] = [str(unit) for unit in audience.units]
-    if audience.plan_id is not None:
-        conditions += (
-            " AND NOT EXISTS (SELECT FROM dispatch_invitation d WHERE d.tenant_id = %(tenant)s"
-            " AND d.plan_id = %(plan)s AND d.customer_id = c.id"
-        )
-        named["plan"] = str(audience.plan_id)
-        if audience.considered_since is not None:
-            conditions += " AND d.created_at > %(considered_since)s"
-            named["considered_since"] = audience.considered_since
-        conditions += ")"
-    return f"""
-        SELECT c.* FROM ({population}) AS population
-          JOIN customers_customer c ON c.tenant_id = %(tenant)s AND c.id = population.customer_id
-         WHERE population.customer_id > %(after)s AND population.customer_id <= %(last)s
-           AND c.id > %(after)s AND c.id <= %(last)s AND c.merged_into_id IS NULL{conditions}"""
-
-
-def _add_times(cursor: Any, people: str, trial: Trial, named: dict[str, Any]) -> None:
-    """When the survey would reach people, by their time zone: the same instant for all, or business hours have it."""
-    named["at"] = trial.send_at
-    named["zones"], named["times"] = [], []
-    organization = trial.organization
-    if not organization.business_hours_enabled:
-        return
-    named["at"] = next_open_time(trial.send_at, organization.business_hours, organization.timezone)
-    cursor.execute(f"SELECT DISTINCT timezone FROM ({people}) AS person WHERE timezone <> ''", named)
-    zones = [row[0] for row in cursor.fetchall()]
-    named["zones"] = zones
-    named["times"] = [next_open_time(trial.send_at, organization.business_hours, zone) for zone in zones]
-
-
-def _add_digests(cursor: Any, people: str, named: dict[str, Any]) -> None:
-    """Whose address came back after an erasure: of those addresses only keyed digests are kept, none made in SQL."""
-    digests = set(Suppression.objects.in_force().filter(~Q(digest="")).order_by().values_list("digest", flat=True))
-    named["returned"] = []
-    if not digests:
-        return
-    cursor.execute(f"SELECT id, lower(email) FROM ({people}) AS person WHERE email <> ''", named)
-    named["returned"] = [str(pk) for pk, email in cursor.fetchall() if digest_of("email", email) in digests]
-
-
-def _counting(people: str, trial: Trial, named: dict[str, Any]) -> str:
-    """SQL that gives (rule, days until free, people): `fatigue.decide` over a slice, in its order."""
-    rules = organization_rules(trial.organization)
-    kind = kind_of(trial.survey)
-    reach = timedelta(days=8 + max(cap.days for cap in (rules.everything, rules.relationship, rules.transactional)))
-    named |= {
-        "is_live": trial.survey.state == Survey.State.LIVE,
-        "opt_in": rules.opt_in_required,
-        "purpose": CONSENT_PURPOSE,
-        "channels": [trial.channel, ANY_CHANNEL],
-        "states": [str(state) for state in COUNTED_STATES],
-        "reach": trial.send_at - reach,
-        "kind": kind,
-        "counter": counter_of(kind, trial.survey.touchpoint_id, trial.survey.pk) or None,
-        "waits": rules.new_customer_days > 0 and not trial.ignore_new_customer_wait,
-        "wait": timedelta(hours=24 * rules.new_customer_days),
-    }
-    own_rule, own_cap = (
-        (fatigue.RELATIONSHIP_CAP, rules.relationship)
-        if kind == fatigue.RELATIONSHIP
-        else (fatigue.TRANSACTIONAL_CAP, rules.transactional)
-    )
-    caps = (_CapSql("every", rules.everything, "true", named), _CapSql("own", own_cap, "is_own", named))
-    address = "email" if trial.channel == Channel.EMAIL else "phone"
-    return f"""
-        WITH person AS MATERIALIZED (
-            SELECT c.id, c.created_at, c.restricted_at IS NOT NULL AS restricted, lower(c.email) AS email,
-                   coalesce(c.{address}, '') <> '' AS has_address, coalesce(zone.at, %(at)s::timestamptz) AS at
-              FROM ({people}) AS c
-              LEFT JOIN unnest(%(zones)s::text[], %(times)s::timestamptz[]) AS zone(name, at) ON zone.name = c.timezone
-        ),
-        silent AS (
-            SELECT p.id FROM person p JOIN dispatch_suppression x
-                ON x.tenant_id = %(tenant)s AND x.lifted_at IS NULL AND x.email <> '' AND x.email = p.email
-            UNION
-            SELECT p.id FROM person p JOIN dispatch_suppression x
-                ON x.tenant_id = %(tenant)s AND x.lifted_at IS NULL AND x.email = '' AND x.customer_id = p.id
-            UNION
-            SELECT unnest(%(returned)s::uuid[])
-        ),
-        consent AS (
-            SELECT DISTINCT ON (r.customer_id) r.customer_id AS id, r.state
-              FROM customers_consentrecord r JOIN person p ON p.id = r.customer_id
-             WHERE r.tenant_id = %(tenant)s AND r.purpose = %(purpose)s AND r.channel = ANY(%(channels)s)
-             ORDER BY r.customer_id, r.at DESC, r.id DESC
-        ),
-        contact AS (
-            SELECT i.customer_id AS id, coalesce(i.sent_at, i.send_at) AS at, p.at AS wanted,
-                   i.kind = %(kind)s AND (%(counter)s::uuid IS NULL
-                       OR coalesce(i.touchpoint_id, i.survey_id) = %(counter)s::uuid) AS is_own
-              FROM dispatch_invitation i JOIN person p ON p.id = i.customer_id
-             WHERE i.tenant_id = %(tenant)s AND i.customer_id > %(after)s AND i.customer_id <= %(last)s
-               AND i.state = ANY(%(states)s) AND (i.send_at > %(reach)s OR i.sent_at > %(reach)s)
-        ),
-        ledger AS (
-            SELECT id, bool_or(at <= wanted) AS was_asked,
-                   {", ".join(cap.columns() for cap in caps)}
-              FROM contact GROUP BY id
-        ),
-        decided AS (
-            SELECT p.at, p.created_at, l.every_free, l.own_free, CASE
-                WHEN p.restricted THEN '{fatigue.RESTRICTED}'
-                WHEN NOT %(is_live)s THEN '{fatigue.SURVEY_NOT_LIVE}'
-                WHEN NOT p.has_address THEN '{fatigue.NO_ADDRESS}'
-                WHEN s.id IS NOT NULL THEN '{fatigue.SUPPRESSED}'
-                WHEN k.state = 'withdrawn' THEN '{fatigue.CONSENT_WITHDRAWN}'
-                WHEN %(opt_in)s AND k.state IS DISTINCT FROM 'given' THEN '{fatigue.CONSENT_MISSING}'
-                WHEN %(waits)s AND NOT coalesce(l.was_asked, false) AND p.at < p.created_at + %(wait)s
-                    THEN '{fatigue.NEW_CUSTOMER_WAIT}'
-                WHEN {caps[0].is_over()} THEN '{fatigue.GLOBAL_CAP}'
-                WHEN {caps[1].is_over()} THEN '{own_rule}'
-                ELSE '{fatigue.ELIGIBLE}' END AS rule
-              FROM person p
-              LEFT JOIN silent s ON s.id = p.id
-              LEFT JOIN consent k ON k.id = p.id
-              LEFT JOIN ledger l ON l.id = p.id
-        )
-        SELECT rule, CASE WHEN rule IN {_FREQUENCY} THEN ceil(extract(epoch FROM
-                   greatest(every_free, own_free, CASE WHEN rule = '{fatigue.NEW_CUSTOMER_WAIT}'
-                       THEN created_at + %(wait)s END) - at) / 86400) END AS days, count(*)
-          FROM decided GROUP BY 1, 2"""
-
-
-@dataclass(frozen=True, slots=True)
-class _CapSql:
-    """One cap of contact frequency: columns of `ledger`, and the condition that it objects (`fatigue._over_cap`)."""
-
-    name: str
-    cap: Cap
-    counts: str
-    named: dict[str, Any]
-
-    def columns(self) -> str:
-        """The contacts near enough to matter, and from when on the cap is certainly free again."""
-        name = self.name
-        self.named[f"{name}_window"] = timedelta(hours=24 * self.cap.days)
-        self.named[f"{name}_limit"] = self.cap.limit
-        return f"""array_agg(at) FILTER (WHERE {self.counts} AND at > wanted - %({name}_window)s
-                       AND at < wanted + %({name}_window)s) AS {name}_near,
-                   (array_agg(at ORDER BY at DESC) FILTER (WHERE {self.counts}))[%({name}_limit)s]
-                       + %({name}_window)s AS {name}_free"""
-
-    def is_over(self) -> str:
-        """With one survey a span, any other one near is too many; with more, some span must hold them all."""
-        name = self.name
-        if self.cap.days == 0:
-            return "false"
-        if self.cap.limit == 1:
-            return f"l.{name}_near IS NOT NULL"
-        return f"""(cardinality(l.{name}_near) >= %({name}_limit)s AND EXISTS (
-                    SELECT FROM unnest(l.{name}_near || p.at) AS span(start) WHERE start <= p.at AND (
-                        SELECT count(*) FROM unnest(l.{name}_near) AS near(at)
-                         WHERE near.at >= start AND near.at < start + %({name}_window)s) >= %({name}_limit)s))"""

@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.customers.digests import digest_of
 from apps.customers.models import ConsentRecord, Customer
 from apps.dispatch import simulation
 from apps.dispatch.eligibility import CUSTOMER_COLUMNS, Person, assess
@@ -44,32 +45,34 @@ def random_people(data: st.DataObject, company: Company, surveys: list[Survey]) 
     people = []
     for number in range(data.draw(st.integers(1, 8))):
         email = data.draw(st.sampled_from([None, f"Known{number}@Example.com".lower(), f"back{number}@example.com"]))
+        phone = data.draw(st.sampled_from([None, f"4930{number:07}"]))
         person = company.customer(
             email=email,
-            phone=data.draw(st.sampled_from([None, f"4930{number:07}"])),
+            phone=phone,
             timezone=data.draw(st.sampled_from(ZONES)),
             restricted_at=data.draw(st.sampled_from([None, None, None, AT])),
         )
-        Customer.objects.filter(pk=person.pk).update(
-            created_at=AT - timedelta(hours=data.draw(st.integers(-24, 24 * 10)))
-        )
+        known = AT - timedelta(hours=data.draw(st.sampled_from([-24, 1, 50, 70, 73, 24 * 400])))
+        Customer.objects.filter(pk=person.pk).update(created_at=known)
         for channel in data.draw(st.lists(st.sampled_from(["email", "any", "sms"]), max_size=2)):
             state = data.draw(st.sampled_from(["given", "withdrawn"]))
             ConsentRecord.objects.create(customer=person, purpose="surveys", channel=channel, state=state)
-        match data.draw(st.integers(0, 9)):
+        reason = data.draw(st.sampled_from(["manual", "bounce"]))
+        match data.draw(st.integers(0, 10)):
             case 0 if email:
-                Suppression.objects.create(
-                    email=email, reason="manual", lifted_at=data.draw(st.sampled_from([None, AT]))
-                )
+                lifted = data.draw(st.sampled_from([None, AT]))
+                Suppression.objects.create(email=email, reason=reason, lifted_at=lifted, customer=person)
             case 1:
-                Suppression.objects.create(customer=person, reason="manual")
+                Suppression.objects.create(customer=person, reason=reason)
             case 2 if email:
-                from apps.customers.digests import digest_of
-
-                Suppression.objects.create(digest=digest_of("email", email), reason="unsubscribed")
+                Suppression.objects.create(digest=digest_of("email", email), reason=reason)
+            case 3 if phone:
+                Suppression.objects.create(phone=phone, reason=reason)
+            case 4 if phone:
+                Suppression.objects.create(digest=digest_of("phone", phone), reason=reason)
         for _ in range(data.draw(st.integers(0, 4))):
             survey = data.draw(st.sampled_from(surveys))
-            planned = AT + timedelta(hours=data.draw(st.integers(-24 * 110, 24 * 40)))
+            planned = max(known, AT + timedelta(hours=data.draw(st.integers(-24 * 110, 24 * 40))))
             sent = data.draw(st.sampled_from([None, planned + timedelta(minutes=7)]))
             batch = InvitationBatch.objects.create(survey=survey)
             Invitation.objects.create(
@@ -118,7 +121,8 @@ def test_simulation_counts_what_assess_decides(
         people = random_people(data, company, surveys)
         survey = data.draw(st.sampled_from(surveys))
         survey.state = data.draw(st.sampled_from(["live", "live", "live", "closed"]))
-        channel = "email"
+        survey.closes_at = data.draw(st.sampled_from([None, None, AT, AT + timedelta(days=1)]))
+        channel = data.draw(st.sampled_from(["email", "email", "sms", "kiosk"]))
         skip_wait = data.draw(st.booleans())
         rows = Customer.objects.filter(pk__in=[one.pk for one in people]).values_list(*CUSTOMER_COLUMNS)
         assessed = assess(
