@@ -1,8 +1,9 @@
 """From a survey to the bytes of a mail: compiled once a (survey, language, brand), then filled in a recipient.
 
 A Django render plus CSS inlining plus a MIME tree costs milliseconds and would be the limit of dispatch, so they run
-once. What differs between recipients (link, greeting) stands in the compiled mail as a placeholder that nobody can
-type, and is replaced with text escaped for the place it stands in: HTML, plain text or a header.
+once. What differs between recipients (link, greeting, what Liquid or piping fills in) stands in the compiled mail as a
+placeholder that nobody can type, and is replaced with text escaped for the place it stands in: HTML, plain text or a
+header.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import binascii
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.header import Header
 from email.utils import formataddr, formatdate, parseaddr
 from functools import lru_cache
@@ -21,7 +22,10 @@ from typing import Final
 import css_inline
 from django.template.loader import render_to_string
 
+from apps.dispatch.texts import Texts, filled
 from apps.dispatch.wording import direction, words_in
+from apps.messaging.liquid import is_template
+from apps.surveys.piping import PipedValues, pipe
 
 LARGEST_HTML: Final = 30_000
 """Bytes of HTML a survey mail may have (Gmail cuts at about 102 kB; ours are under 10)."""
@@ -51,10 +55,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """What differs between two mails of one survey. `link` ends with a slash."""
+    """What differs between two mails of one survey. `link` ends with a slash.
+
+    `attributes` are those of the invitation (the order, the agent), for Liquid and for questions that pipe them.
+    """
 
     link: str
     name: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +76,57 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class CompiledMail:
-    """A mail with holes: every second part is the name of what fills the hole."""
+    """A mail with holes: every second part is the name of what fills the hole.
+
+    `own` holds what has to be filled in anew for every recipient: `subject`, `opening` (Liquid, with our own words to
+    fall back on) and `question` (piped). What is the same for all stands in the parts already.
+    """
 
     language: str
     subject: str
     html: tuple[str, ...]
     text: tuple[str, ...]
+    organization: str = ""
+    touchpoint: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
+    fallback: Mapping[str, str] = field(default_factory=dict)
 
     def render(self, recipient: Recipient) -> Rendered:
-        """The mail for one recipient; costs two joins."""
+        """The mail for one recipient; costs two joins, and a tenth of a millisecond for each Liquid text."""
         words = words_in(self.language)
         name = one_line(recipient.name)
         fill = {
             "link": recipient.link,
             "greeting": words.hello_name.format(name=name) if name else words.hello,
         }
-        return Rendered(
-            subject=self.subject,
-            html=_filled(self.html, {key: escape(value, quote=True) for key, value in fill.items()}),
-            text=_filled(self.text, fill),
+        subject = self.subject
+        if self.own:
+            fill |= self._own_words(recipient, name)
+            subject = fill.get("subject", subject)
+        html = {key: escape(value, quote=True).replace("\n", "<br>") for key, value in fill.items()}
+        return Rendered(subject=subject, html=_filled(self.html, html), text=_filled(self.text, fill))
+
+    def _own_words(self, recipient: Recipient, name: str) -> dict[str, str]:
+        piped = PipedValues(
+            hidden=recipient.attributes,
+            customer_name=name,
+            organization=self.organization,
+            touchpoint=self.touchpoint,
         )
+        words: dict[str, str] = {}
+        for key, template in self.own.items():
+            if key == "question":
+                words[key] = one_line(pipe(template, piped))
+                continue
+            text = filled(
+                template,
+                name=name,
+                organization=self.organization,
+                touchpoint=self.touchpoint,
+                attributes=recipient.attributes,
+            )
+            words[key] = (one_line(text) if key == "subject" else _printable(text)) or self.fallback[key]
+        return words
 
 
 def compile_invitation(
@@ -98,31 +137,44 @@ def compile_invitation(
     touchpoint: str = "",
     subject: str = "",
     opening: str = "",
+    texts: Texts | None = None,
     limit: int = 0,
     days: int = 0,
     reminder: bool = False,
 ) -> CompiledMail:
     """Compile the invitation (or its reminder) to answer `question`.
 
-    `subject` and `opening` are the organisation's own words and default to ours; `limit` in `days` days is the
-    promise printed in the footer, left out when `days` is 0.
+    `texts` are the organisation's own words, templates in Liquid; `subject` and `opening` are the same as plain text
+    (what somebody typed for one batch), and everything defaults to ours. `limit` in `days` days is the promise printed
+    in the footer, left out when `days` is 0.
     """
     words = words_in(language)
-    if not subject:
-        subject = (
-            words.subject_touchpoint.format(touchpoint=touchpoint)
-            if touchpoint
-            else words.subject.format(organization=brand.organization)
-        )
-    if reminder:
-        subject = words.reminder.format(subject=subject)
+    default_subject = (
+        words.subject_touchpoint.format(touchpoint=touchpoint)
+        if touchpoint
+        else words.subject.format(organization=brand.organization)
+    )
+    fallback = {
+        "subject": one_line(words.reminder.format(subject=default_subject) if reminder else default_subject),
+        "opening": words.opening,
+    }
+    own_subject = texts.subject_of(reminder=reminder, words=words) if texts else ""
+    own_opening = texts.opening_of(reminder=reminder) if texts else ""
+    subject = subject or default_subject
+    subject = own_subject or (words.reminder.format(subject=subject) if reminder else subject)
+    opening = own_opening or opening
+    own = {key: text for key, text in (("subject", own_subject), ("opening", own_opening)) if is_template(text)}
+    asked = one_line(question.text)
+    if is_template(asked):
+        own["question"] = asked
     mark = f"cxm{secrets.token_hex(8)}"
-    holes = {key: f"{mark}{key}{mark}" for key in ("link", "greeting")}
+    holes = {key: f"{mark}{key}{mark}" for key in ("link", "greeting", *own)}
+    subject = one_line(subject)
     rows = _rows(question.scores)
     context = {
         "language": language,
         "direction": direction(language),
-        "subject": one_line(subject),
+        "subject": subject,
         "organization": one_line(brand.organization),
         "accent": brand.accent,
         "on_accent": brand.on_accent,
@@ -134,8 +186,8 @@ def compile_invitation(
             "why": words.why.format(organization=one_line(brand.organization)),
         },
         "how_often": words.how_often.format(limit=limit, days=days) if days else "",
-        "opening": one_line(opening) or words.opening,
-        "question": one_line(question.text),
+        "opening": _printable(opening) or words.opening,
+        "question": asked,
         "rows": rows,
         "columns": len(rows[0]) if rows else 0,
         "width": f"{100 // len(rows[0])}%" if rows else "",
@@ -147,9 +199,13 @@ def compile_invitation(
     }
     return CompiledMail(
         language=language,
-        subject=one_line(subject),
+        subject=subject,
         html=_parts(_inlined(render_to_string("mail/invitation.html", context)), mark),
         text=_parts(_tidy(render_to_string("mail/invitation.txt", context)), mark),
+        organization=one_line(brand.organization),
+        touchpoint=one_line(touchpoint),
+        own=own,
+        fallback=fallback,
     )
 
 

@@ -109,13 +109,18 @@ def test_nothing_typed_becomes_markup_or_a_header(name: str, organization: str, 
         opening=opening,
     ).render(Recipient(LINK, name))
     sober = compiled().render(Recipient(LINK, "Lena"))
-    assert re.findall(r"<(/?[a-z0-9]+)", mail.html) == re.findall(r"<(/?[a-z0-9]+)", sober.html)
+    assert _elements(mail.html) == _elements(sober.html)
     raw = message_bytes(
         mail, sender="CXM <noreply@cxm.example>", recipient="lena@cxm.example", message_id="<1@cxm.example>"
     )
     parsed = email.message_from_bytes(raw, policy=email.policy.default)
     assert sorted(parsed.keys()) == ["Content-Type", "Date", "From", "MIME-Version", "Message-ID", "Subject", "To"]
     assert [part.get_content_type() for part in parsed.iter_parts()] == ["text/plain", "text/html"]
+
+
+def _elements(html: str) -> list[str]:
+    """The elements of a page in order, but for line breaks, which an opening of several lines has."""
+    return [name for name in re.findall(r"<(/?[a-z0-9]+)", html) if name != "br"]
 
 
 def test_message_reads_back_as_it_was_written() -> None:
