@@ -167,18 +167,84 @@ _THANKS: Final[Mapping[str, str]] = {
 }
 
 
-def standard_title(kind: str, language: str, organization_name: str, touchpoint_name: str = "") -> str:
-    """The standard wording of a kind's score question, in English where a language has none."""
+_EMPLOYEE_TITLES: Final[Mapping[str, str]] = {
+    "en": "How likely are you to recommend {organization} to a friend or colleague as a place to work?",
+    "de": "Wie wahrscheinlich ist es, dass Sie {organization} Freunden oder Kollegen als Arbeitgeber weiterempfehlen?",
+    "es": "¿Qué probabilidad hay de que recomiende {organization} a un amigo o colega como lugar de trabajo?",
+    "fr": "Quelle est la probabilité que vous recommandiez {organization} à un proche comme employeur\u202f?",
+    "ar": "ما مدى احتمال أن توصي بـ {organization} لصديق أو زميل كمكان للعمل؟",
+}
+"""The NPS question to employees (eNPS)."""
+
+
+def standard_title(
+    kind: str,
+    language: str,
+    organization_name: str,
+    touchpoint_name: str = "",
+    subjects: Mapping[str, str] | None = None,
+) -> str:
+    """The standard wording of a kind's score question, in English where a language has none.
+
+    Without a touchpoint a CSAT question is about ``subjects`` (by language), else about the service.
+    """
     titles = _TITLES[kind]
     code = language.partition("-")[0] if language not in titles else language
     title = titles.get(code, titles["en"])
-    subject = touchpoint_name.strip() or _SERVICE.get(code, _SERVICE["en"])
+    about = subjects or _SERVICE
+    subject = touchpoint_name.strip() or about.get(code, about["en"])
+    return _filled(title, organization_name, subject)
+
+
+def employee_title(language: str, organization_name: str) -> str:
+    """The wording of the NPS question in a survey of employees, in English where a language has none."""
+    title = _EMPLOYEE_TITLES.get(language) or _EMPLOYEE_TITLES.get(language.partition("-")[0])
+    return _filled(title or _EMPLOYEE_TITLES["en"], organization_name, "")
+
+
+def _filled(title: str, organization_name: str, subject: str) -> str:
     names = {"{organization}": organization_name.strip(), "{touchpoint}": subject}
     return re.sub(r"\{\w+\}", lambda place: names[place.group()], title)
 
 
-def _in(texts: Mapping[str, str], languages: Iterable[str]) -> dict[str, str]:
+def in_languages(texts: Mapping[str, str], languages: Iterable[str]) -> dict[str, str]:
+    """A text in these languages: exactly, else in the base language, else in English."""
     return {code: texts.get(code) or texts.get(code.partition("-")[0]) or texts["en"] for code in languages}
+
+
+def standard_question(
+    kind: str,
+    codes: Iterable[str],
+    organization_name: str,
+    touchpoint_name: str = "",
+    subjects: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The score question of a kind (nps, csat, ces) as documented JSON."""
+    codes = tuple(codes)
+    return {
+        "id": SCORE_QUESTION,
+        "type": kind,
+        "required": True,
+        "title": {code: standard_title(kind, code, organization_name, touchpoint_name, subjects) for code in codes},
+        "labels": {str(point): in_languages(texts, codes) for point, texts in _LABELS[kind].items()},
+    }
+
+
+def standard_reason(kind: str, codes: Iterable[str]) -> dict[str, Any]:
+    """The open question after a score, worded by the score, as documented JSON."""
+    codes = tuple(codes)
+    follow_up = {**_FOLLOW_UP, "middle": _NPS_MIDDLE} if kind == "nps" else _FOLLOW_UP
+    return {
+        "id": REASON_QUESTION,
+        "type": "text",
+        "title": in_languages(_REASON, codes),
+        "follow_up": {band: in_languages(texts, codes) for band, texts in follow_up.items()},
+    }
+
+
+def standard_thanks(codes: Iterable[str]) -> dict[str, str]:
+    """What the last page says."""
+    return in_languages(_THANKS, codes)
 
 
 def standard_definition(
@@ -189,34 +255,19 @@ def standard_definition(
     A language without a standard wording gets the English sentences, to be edited before publishing.
     """
     codes = tuple(languages) or ("en",)
-    questions: list[dict[str, Any]] = []
     if kind in _TITLES:
-        questions.append(
-            {
-                "id": SCORE_QUESTION,
-                "type": kind,
-                "required": True,
-                "title": {code: standard_title(kind, code, organization_name, touchpoint_name) for code in codes},
-                "labels": {str(point): _in(texts, codes) for point, texts in _LABELS[kind].items()},
-            }
-        )
-        follow_up = {**_FOLLOW_UP, "middle": _NPS_MIDDLE} if kind == "nps" else _FOLLOW_UP
-        questions.append(
-            {
-                "id": REASON_QUESTION,
-                "type": "text",
-                "title": _in(_REASON, codes),
-                "follow_up": {band: _in(texts, codes) for band, texts in follow_up.items()},
-            }
-        )
+        questions = [
+            standard_question(kind, codes, organization_name, touchpoint_name),
+            standard_reason(kind, codes),
+        ]
     else:
-        questions.append({"id": REASON_QUESTION, "type": "text", "title": _in(_OPEN, codes)})
+        questions = [{"id": REASON_QUESTION, "type": "text", "title": in_languages(_OPEN, codes)}]
     return parse_definition(
         {
             "version": 1,
             "languages": list(codes),
             "pages": [{"id": "p1", "questions": questions}],
-            "thank_you": {"title": _in(_THANKS, codes)},
+            "thank_you": {"title": standard_thanks(codes)},
         }
     )
 
