@@ -15,8 +15,9 @@ from apps.customers.masking import mask_text, mask_values, may_read_unmasked
 from apps.outbox.services import emit
 from apps.surveys.definition import CHOICE_TYPES, SCORE_TYPES
 from apps.surveys.live import published_definition
-from apps.surveys.models import Response, ResponseRevision, SurveyVersion
+from apps.surveys.models import Response, ResponseFile, ResponseRevision, SurveyVersion
 from apps.surveys.representation import represent_response
+from apps.surveys.services import remove_files_of
 from apps.surveys.store import CHANGED, event_payload
 from cxm.actor import Actor
 
@@ -30,9 +31,20 @@ FORGOTTEN: Final = "words_forgotten"
 def represent_answer(row: Response) -> dict[str, Any]:
     """An answer, with what it said before it was changed, for the person to read."""
     earlier = ResponseRevision.objects.filter(response=row).order_by("replaced_at", "pk")
+    files = ResponseFile.objects.filter(response=row).order_by("created_at", "pk")
     return {
         **represent_response(row, touchpoint=None, customer_external_id=None),
         "earlier": [{"answers": revision.answers, "replaced_at": revision.replaced_at} for revision in earlier],
+        "files": [
+            {
+                "id": str(file.pk),
+                "question": file.question,
+                "name": file.name,
+                "content_type": file.content_type,
+                "size": file.size,
+            }
+            for file in files
+        ],
     }
 
 
@@ -106,6 +118,7 @@ def _forget(rows: QuerySet[Response], *, person: bool, words: bool) -> int:
         if words:
             fields += ["answers", "comment", "attributes", "flags"]
             ResponseRevision.objects.filter(response__in=[row.pk for row in chunk]).delete()
+            remove_files_of([row.pk for row in chunk])
         by_survey: dict[UUID, list[Response]] = defaultdict(list)
         for row in chunk:
             row.updated_at = now()

@@ -21,6 +21,8 @@ from apps.outbox.tasks import drain_organization
 from apps.surveys.entries import NewResponse, ResponseRow, make_row, read_entry
 from apps.surveys.live import LiveSurvey, live_survey
 from apps.surveys.models import Response, ResponseRevision
+from apps.surveys.services.files import claim_files, files_in, give_files, remove_files_of
+from apps.surveys.services.limits import full, over_limit
 from apps.surveys.store import (
     CHANGED,
     DELETED,
@@ -32,7 +34,7 @@ from apps.surveys.store import (
     insert_one_of_link,
 )
 from cxm.actor import Actor
-from cxm.errors import Conflict, DomainError, FieldError
+from cxm.errors import Conflict, DomainError, DomainErrors, FieldError
 from cxm.ids import first_id
 
 MOST_AT_ONCE: Final = 1_000
@@ -80,6 +82,21 @@ def record_response(*, actor: Actor, survey_id: UUID, entry: NewResponse, source
     live = live_survey(survey_id)
     row = make_row(live, entry, source=source, now=datetime.now(UTC))
     reference = None if live.anonymous or entry.customer_id else entry.customer
+    if live.answer_limit is None and not files_in(live.definition, row.answers):
+        return _record(actor, live, entry, row, reference)
+    with transaction.atomic():
+        if problems := claim_files(live, [row]):
+            raise DomainErrors(problems[row.id])
+        if live.answer_limit is not None and over_limit(live, [row]):
+            raise full()
+        recorded = _record(actor, live, entry, row, reference)
+        give_files(live, {recorded.row.id: row.answers})
+        return recorded
+
+
+def _record(
+    actor: Actor, live: LiveSurvey, entry: NewResponse, row: ResponseRow, reference: CustomerReference | None
+) -> Recorded:
     try:
         created, customer = insert_one(row, reference)
     except UnknownCustomer:
@@ -102,6 +119,8 @@ def record_first_answer_of_link(*, survey_id: UUID, entry: NewResponse, open_lin
     if live.anonymous or live.answer_limit is not None or entry.invitation_id is None:
         return False
     row = make_row(live, entry, source="page", now=datetime.now(UTC))
+    if files_in(live.definition, row.answers):
+        return False
     if not insert_one_of_link(row, open_link_sql):
         return False
     drain_organization.wake()
@@ -152,8 +171,12 @@ def record_responses(
         except DomainError as error:
             outcome.refused.append((index, error.errors))
     if prepared:
-        # Without customers to find and repeats to lay over there is one statement, which is a transaction by itself.
-        one_statement = not any(entry.customer or entry.source_id for _index, entry, _row in prepared)
+        # Without customers to find, repeats to lay over, a limit to keep and files to claim there is one statement,
+        # which is a transaction by itself.
+        one_statement = live.answer_limit is None and not any(
+            entry.customer or entry.source_id or files_in(live.definition, row.answers)
+            for _index, entry, row in prepared
+        )
         with contextlib.nullcontext() if one_statement else transaction.atomic():
             _store_list(actor, live, prepared, outcome)
     outcome.refused.sort(key=lambda refused: refused[0])
@@ -163,6 +186,7 @@ def record_responses(
 def _store_list(
     actor: Actor, live: LiveSurvey, prepared: list[tuple[int, NewResponse, ResponseRow]], outcome: RecordedList
 ) -> None:
+    prepared = _within_limits(live, prepared, outcome)
     if not live.anonymous:
         prepared = _with_customers(actor, prepared, outcome)
     first: list[ResponseRow] = []
@@ -174,12 +198,26 @@ def _store_list(
                 named[row.source_id] = row.id
     created = insert_many(first)
     repeats = [(entry, row) for _index, entry, row in prepared if row.id not in created]
+    give_files(live, {row.id: row.answers for row in first if row.id in created})
     if repeats:
-        _change_many(live, repeats)
+        changed = _change_many(live, repeats)
+        give_files(live, {found.pk: row.answers for found, (_entry, row) in zip(changed, repeats, strict=True)})
     if created:
         drain_organization.wake()
     outcome.accepted += len(prepared)
     outcome.created += len(created)
+
+
+def _within_limits(
+    live: LiveSurvey, prepared: list[tuple[int, NewResponse, ResponseRow]], outcome: RecordedList
+) -> list[tuple[int, NewResponse, ResponseRow]]:
+    """Refuse the answers whose files are not theirs, and then those that the survey has no room for."""
+    problems = claim_files(live, [row for _index, _entry, row in prepared])
+    if live.answer_limit is not None:
+        rest = [row for _index, _entry, row in prepared if row.id not in problems]
+        problems.update(dict.fromkeys(over_limit(live, rest), full().errors))
+    outcome.refused += [(index, problems[row.id]) for index, _entry, row in prepared if row.id in problems]
+    return [found for found in prepared if found[2].id not in problems]
 
 
 def _with_customers(
@@ -299,6 +337,7 @@ def delete_response(*, actor: Actor, response: Response) -> None:
     actor.require("feedback.create", response.unit_id)
     payload = event_payload(response.survey_id, [response])
     record(actor=actor, action="surveys.response_deleted", target=response)
+    remove_files_of([response.pk])
     response.delete()
     emit(DELETED, payload)
 
@@ -322,6 +361,7 @@ def delete_responses(
     if rows:
         payload = event_payload(survey_id, rows)
         ids = [row.pk for row in rows]
+        remove_files_of(ids)
         ResponseRevision.objects.filter(response__in=ids).delete()
         Response.objects.filter(pk__in=ids).delete()
         emit(DELETED, payload)
