@@ -21,7 +21,13 @@ from apps.surveys.filters import ResponseFilter, SurveyFilter
 from apps.surveys.holding import mask_answer
 from apps.surveys.live import live_survey, published_definition
 from apps.surveys.models import Response, Survey, SurveyVersion
-from apps.surveys.representation import represent_outcome, represent_recorded, represent_stored
+from apps.surveys.representation import (
+    represent_outcome,
+    represent_recorded,
+    represent_stored,
+    represent_versions,
+)
+from apps.surveys.versions import Versions
 from apps.touchpoints.models import Channel, Touchpoint
 from cxm.api.problems import BadBody
 from cxm.api.routers import ApiRouter
@@ -175,6 +181,52 @@ class ListOutcomeSerializer(TenantSerializer):
     refused = RefusedSerializer(many=True)
 
 
+class DifferenceSerializer(TenantSerializer):
+    """One thing that differs. A cosmetic one changes nothing but case, spaces and punctuation."""
+
+    kind = serializers.CharField()
+    question = serializers.CharField(allow_null=True)
+    language = serializers.CharField(allow_null=True)
+    text = serializers.CharField(help_text="The difference in words.")
+    before = serializers.CharField(allow_null=True)
+    after = serializers.CharField(allow_null=True)
+    cosmetic = serializers.BooleanField()
+
+
+class BrokenLineSerializer(TenantSerializer):
+    """A scored question that is not the one it was before."""
+
+    question = serializers.CharField()
+    metric = serializers.CharField(allow_null=True)
+    reason = serializers.ChoiceField(choices=["wording", "scale"])
+
+
+class VersionSerializer(TenantSerializer):
+    """One version of a survey; `version` is null for the draft."""
+
+    version = serializers.IntegerField(allow_null=True)
+    published_at = UtcDateTimeField(allow_null=True)
+    published_by = serializers.CharField(allow_blank=True)
+    answers = serializers.IntegerField()
+    differences = DifferenceSerializer(many=True)
+    breaks = BrokenLineSerializer(many=True)
+
+
+class ComparisonSerializer(TenantSerializer):
+    """What differs from one version to another."""
+
+    before = serializers.CharField()
+    after = serializers.CharField()
+    differences = DifferenceSerializer(many=True)
+
+
+class VersionsSerializer(TenantSerializer):
+    """All versions of a survey."""
+
+    results = VersionSerializer(many=True)
+    compared = ComparisonSerializer(allow_null=True)
+
+
 class SurveyViewSet(TenantViewSet):
     """Surveys: a draft, its frozen versions, and the answers."""
 
@@ -192,6 +244,7 @@ class SurveyViewSet(TenantViewSet):
         "publish": "surveys.publish",
         "close": "surveys.publish",
         "definition": "surveys.view",
+        "versions": "surveys.view",
     }
 
     def get_queryset(self) -> QuerySet[Survey]:
@@ -239,6 +292,23 @@ class SurveyViewSet(TenantViewSet):
         if asked == "draft" or not number:
             return Answer(parse_definition(survey.definition).to_json())
         return Answer(published_definition(survey.pk, number).to_json())
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("before", str, description="A version to compare from: its number, or `draft`."),
+            OpenApiParameter("after", str, description="A version to compare to; the newest by default."),
+        ],
+        responses={200: VersionsSerializer},
+    )
+    @action(detail=True, filterset_class=None)
+    def versions(self, request: Request, id: str) -> Answer:
+        """Published versions, newest first (the draft before them while it differs), each with what it changed.
+
+        `compared` is what differs between `before` and `after`; without them, between the two newest.
+        """
+        versions = Versions(self.get_object())
+        compared = versions.compare(request.query_params.get("before", ""), request.query_params.get("after", ""))
+        return Answer(represent_versions(versions.all, compared))
 
 
 class ResponseViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, ResourceViewSet):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+from django.http import HttpResponse
+
 from apps.surveys.models import Survey
 from cxm.actor import Actor
 
@@ -41,6 +43,13 @@ class AnswerPages:
     url_name: str
 
 
+class SurveyPage(Protocol):
+    """A survey's own page: its results, and what can be done with it. The reader may see surveys."""
+
+    def __call__(self, request: Any, survey: Survey) -> HttpResponse: ...
+
+
+_pages: list[SurveyPage] = []
 _results: list[ResultSource] = []
 _facts: list[FactSource] = []
 _actions: dict[str, SurveyAction] = {}
@@ -50,6 +59,16 @@ _answers: list[AnswerPages] = []
 def register_results(source: ResultSource) -> None:
     """Say who measures."""
     _results[:] = [source]
+
+
+def register_survey_page(page: SurveyPage) -> None:
+    """Say who draws the page of a survey: an app that measures."""
+    _pages[:] = [page]
+
+
+def survey_page() -> SurveyPage:
+    """Who draws the page of a survey."""
+    return _pages[0]
 
 
 def register_facts(source: FactSource) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from apps.surveys.entries import ResponseRow
 from apps.surveys.live import touchpoint_key
 from apps.surveys.models import Response
 from apps.surveys.services import Recorded, RecordedList
+from apps.surveys.versions import Comparison, Version
 from cxm.api.serializers import utc_text
 
 
@@ -66,6 +68,32 @@ def represent_outcome(outcome: RecordedList) -> dict[str, Any]:
     return {
         "accepted": outcome.accepted,
         "refused": [{"index": index, "errors": errors} for index, errors in outcome.refused],
+    }
+
+
+def represent_versions(versions: Sequence[Version], compared: Comparison | None) -> dict[str, Any]:
+    """The versions of a survey, newest first, and what differs between two of them."""
+    return {
+        "results": [
+            {
+                "version": version.number,
+                "published_at": utc_text(version.published_at) if version.published_at else None,
+                "published_by": version.published_by,
+                "answers": version.answers,
+                "differences": [change.as_json() for change in version.changes],
+                "breaks": [
+                    {"question": change.question, "metric": change.metric or None, "reason": change.what}
+                    for change in version.breaks
+                ],
+            }
+            for version in versions
+        ],
+        "compared": compared
+        and {
+            "before": compared.before,
+            "after": compared.after,
+            "differences": [change.as_json() for change in compared.changes],
+        },
     }
 
 

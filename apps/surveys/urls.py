@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from apps.surveys.views import manage, respondents
+from apps.surveys.views import manage, respondents, results
 
 urlpatterns = [
     path("surveys/", manage.survey_list, name="list"),
     path("surveys/new/", manage.survey_create, name="create"),
     path("surveys/<uuid:pk>/", manage.survey_detail, name="detail"),
+    path("surveys/<uuid:pk>/versions/", results.survey_versions, name="versions"),
     path("surveys/<uuid:pk>/edit/", manage.survey_edit, name="edit"),
     path("surveys/<uuid:pk>/preview/", manage.survey_preview, name="preview"),
     path("surveys/<uuid:pk>/standard/", manage.survey_standard, name="standard"),
