@@ -8,7 +8,7 @@ Z95 = 1.96
 """Two-sided 95 % point of the normal distribution, as metrics are published with it."""
 
 
-def wilson_bounds(hits: int, n: int) -> tuple[float, float]:
+def wilson_bounds(hits: float, n: float) -> tuple[float, float]:
     """Wilson's 95 % score interval of a share, 0..1. Needs n > 0.
 
     Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA 22.

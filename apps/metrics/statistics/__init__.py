@@ -12,14 +12,16 @@ All intervals are 95 % intervals.
 """
 
 from .beliefs import Comparison, Reading, compare_beliefs, rank_positions
-from .differences import Difference, adjusted_net_difference, newcombe_difference, welch_difference
+from .differences import Difference, adjusted_net_difference, newcombe_difference, normal_p, welch_difference
 from .histogram import SCALES, Histogram, lowest_score
-from .intervals import Interval, adjusted_wald, t_interval, wilson
+from .intervals import Interval, adjusted_wald, t_interval, t_quantile, wilson
 from .privacy import COMMENT_THRESHOLD, Block, DayCount, hidden_groups, released_blocks
 from .scores import (
     HEADLINE_RULES,
     RULES,
+    MeanRule,
     Metric,
+    NetRule,
     Reliability,
     Rule,
     TopBoxRule,
@@ -42,7 +44,9 @@ __all__ = [
     "Difference",
     "Histogram",
     "Interval",
+    "MeanRule",
     "Metric",
+    "NetRule",
     "Reading",
     "Reliability",
     "Rule",
@@ -56,11 +60,13 @@ __all__ = [
     "measure",
     "measure_response_rate",
     "newcombe_difference",
+    "normal_p",
     "rank_positions",
     "released_blocks",
     "reliability_of",
     "rule_for",
     "t_interval",
+    "t_quantile",
     "welch_difference",
     "wilson",
     "worst_usable",

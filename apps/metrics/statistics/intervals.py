@@ -33,7 +33,7 @@ class AdjustedNet:
     variance: float
 
 
-def adjusted_net(promoters: int, detractors: int, n: int) -> AdjustedNet:
+def adjusted_net(promoters: float, detractors: float, n: float) -> AdjustedNet:
     """Net share after adding 3/4 of an answer to each of promoters and detractors, and 3 answers in all.
 
     Rocks, B. (2016). Interval Estimation for the "Net Promoter Score". The American Statistician 70(4).
@@ -43,14 +43,14 @@ def adjusted_net(promoters: int, detractors: int, n: int) -> AdjustedNet:
     return AdjustedNet(p - d, (p + d - (p - d) ** 2) / size)
 
 
-def adjusted_wald(promoters: int, detractors: int, n: int) -> Interval:
+def adjusted_wald(promoters: float, detractors: float, n: float) -> Interval:
     """Interval of 100 (P - D), clipped to -100..100. Asymmetric about the plain score, as it should be."""
     net = adjusted_net(promoters, detractors, n)
     reach = Z95 * sqrt(net.variance)
     return Interval(net.estimate - reach, net.estimate + reach).scaled(100).clipped(-100, 100)
 
 
-def wilson(hits: int, n: int) -> Interval:
+def wilson(hits: float, n: float) -> Interval:
     """Wilson's score interval of a share, 0..1. Needs n > 0."""
     return Interval(*wilson_bounds(hits, n))
 

@@ -1,0 +1,88 @@
+"""Many answers from one device in a short time, without keeping anybody's address (docs/adr/0149).
+
+When an answer comes by a page, a keyed hash of its network address and browser is remembered for two hours under the
+answer's own number. The key is random, of one day, and lives only in the cache: after a day nobody, the operator
+included, can tell which address a hash was of. Nothing is remembered of anonymous surveys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.core.cache import cache
+from django.utils.timezone import now
+
+from apps.surveys.models import Response
+from cxm.channels import Channel
+from cxm.scope import current_tenant_id
+
+WINDOW: Final = timedelta(minutes=30)
+MANY: Final = 5
+"""Answers from one device within WINDOW that are too many for one person's own device."""
+MOST_LOOKED_AT: Final = 2_000
+"""Answers of the last half hour that are compared, the newest first."""
+
+_KEPT: Final = 2 * 3600
+_DAY: Final = 24 * 3600
+_keys: dict[str, bytes] = {}
+
+
+def note_device(answer_key: str, *, ip: str | None, user_agent: str) -> None:
+    """Remember from which device an answer came: `answer_key` is its invitation's id or its source id.
+
+    Costs one write to the cache. Without an address nothing is remembered.
+    """
+    if ip:
+        cache.set(_name(answer_key), _digest(ip, user_agent), _KEPT)
+
+
+def crowded(responses: Collection[Response]) -> set[UUID]:
+    """Those of these and other recent answers that came from a device with MANY answers within WINDOW.
+
+    Answers at a kiosk are left out: one device is what a kiosk is. One query, one look into the cache.
+    """
+    if not any(_counts(response) for response in responses):
+        return set()
+    recent = Response.objects.filter(recorded_at__gte=now() - WINDOW, source="page", survey__anonymous=False)
+    rows = [
+        row
+        for row in recent.only("invitation_id", "source_id", "channel", "recorded_at").order_by("-pk")[:MOST_LOOKED_AT]
+        if _counts(row)
+    ]
+    names = {row.pk: _name(str(row.invitation_id or row.source_id)) for row in rows}
+    digests = cache.get_many(names.values())
+    by_device: dict[str, set[UUID]] = {}
+    for pk, name in names.items():
+        if name in digests:
+            by_device.setdefault(digests[name], set()).add(pk)
+    return set().union(*(pks for pks in by_device.values() if len(pks) >= MANY))
+
+
+def _counts(response: Response) -> bool:
+    return response.channel != Channel.KIOSK and bool(response.invitation_id or response.source_id)
+
+
+def _name(answer_key: str) -> str:
+    return f"integrity:device:{current_tenant_id()}:{answer_key}"
+
+
+def _digest(ip: str, user_agent: str) -> str:
+    said = f"{current_tenant_id()}\0{ip}\0{user_agent[:500]}".encode(errors="replace")
+    return hmac.new(_key_of_the_day(), said, hashlib.sha256).hexdigest()[:32]
+
+
+def _key_of_the_day() -> bytes:
+    """The same in every process; made by whoever asks first."""
+    day = f"{now():%Y-%m-%d}"
+    if day not in _keys:
+        name = f"integrity:device-key:{day}"
+        cache.add(name, secrets.token_bytes(32), _DAY)
+        _keys.clear()
+        _keys[day] = cache.get(name)
+    return _keys[day]
