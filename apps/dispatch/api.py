@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from apps.dispatch import queries, services
 from apps.dispatch.audiences import Audience, members_of
 from apps.dispatch.filters import InvitationFilter
+from apps.dispatch.frequency_api import register_contact_frequency
 from apps.dispatch.models import Invitation
 from apps.dispatch.suppression_api import register_suppressions
 from apps.surveys.models import Survey
@@ -161,3 +162,4 @@ def register(router: ApiRouter) -> None:
     """Add this app's resources to the API."""
     router.register(r"surveys/(?P<survey_id>[^/.]+)/invitations", InvitationViewSet, basename="invitation")
     register_suppressions(router)
+    register_contact_frequency(router)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.customers.digests import digest_of
 from apps.customers.timeline import TimelineItem, Wanted
+from apps.dispatch.explaining import state_name
 from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent, Suppression
 from apps.dispatch.scanners import HEADLESS, PROGRAM, TOO_MANY_SCORES, TOO_SOON
 from apps.surveys.models import Survey
@@ -68,18 +69,22 @@ def visible_invitations(actor: Actor, survey: Survey) -> QuerySet[Invitation]:
     Of an anonymous survey `shown_state` does not tell who answered: answered ones are shown as sent, also to filters,
     so that nobody can watch the list while answers arrive.
     """
-    rows = Invitation.objects.filter(survey=survey).select_related("customer")
+    rows = Invitation.objects.filter(survey=survey).select_related("customer", "member")
     units = actor.visible_units("surveys.view")
     if units is not None:
-        rows = rows.filter(customer__unit_id__in=units)
-    if survey.anonymous:
-        sent = Value(Invitation.State.SENT.value)
-        return rows.annotate(
-            shown_state=Case(
-                When(state=Invitation.State.COMPLETED, then=sent), default="state", output_field=CharField(max_length=9)
-            )
+        rows = rows.filter(Q(customer__unit_id__in=units) | Q(member__isnull=False, unit_id__in=units))
+    return with_shown_state(rows)
+
+
+def with_shown_state(rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
+    """Invitations with `shown_state`: what may be told of them. Of anonymous surveys not who answered: still sent."""
+    return rows.annotate(
+        shown_state=Case(
+            When(state=Invitation.State.COMPLETED, survey__anonymous=True, then=Value(Invitation.State.SENT.value)),
+            default="state",
+            output_field=CharField(max_length=9),
         )
-    return rows.annotate(shown_state=F("state"))
+    )
 
 
 def batches_of(survey: Survey) -> QuerySet[InvitationBatch]:
@@ -138,21 +143,22 @@ def survey_facts(*, actor: Actor, survey: Survey) -> list[tuple[str, str]]:
 
 
 def suppressions(text: str = "", reason: str = "") -> QuerySet[Suppression]:
-    """The suppression list in force, newest first; with `text` the addresses that hold it, and by reason.
+    """The suppression list in force, newest first; with `text` the addresses and numbers that hold it, and by reason.
 
-    A whole address also finds the entry of somebody who was erased, of whom only a digest is kept.
+    A whole address or number also finds the entry of somebody who was erased, of whom only a digest is kept.
     """
     rows = Suppression.objects.in_force().select_related("customer").order_by("-at", "-id")
     wanted = text.strip().lower()
     if wanted:
-        rows = rows.filter(Q(email__contains=wanted) | Q(digest=digest_of("email", wanted)))
+        digests = [digest_of("email", wanted), digest_of("phone", wanted)]
+        rows = rows.filter(Q(email__contains=wanted) | Q(phone__contains=wanted) | Q(digest__in=digests))
     return rows.filter(reason=reason) if reason else rows
 
 
 def invitation_items(wanted: Wanted) -> list[TimelineItem]:
     """What a customer was asked, for the timeline: sent, planned, and not asked with the reason."""
     rows = (
-        Invitation.objects.filter(wanted.condition(time="created_at", channel="channel"))
+        with_shown_state(Invitation.objects.filter(wanted.condition(time="created_at", channel="channel")))
         .select_related("survey")
         .order_by("-created_at", "-id")[: wanted.limit]
     )
@@ -162,11 +168,11 @@ def invitation_items(wanted: Wanted) -> list[TimelineItem]:
             kind="invitation",
             at=row.created_at,
             channel=row.channel,
-            title=f"{row.survey.name}: {row.get_state_display()}",
+            title=f"{row.survey.name}: {state_name(row.shown_state)}",
             page="dispatch:invitations",
             page_kwargs={"pk": row.survey_id},
             icon="mail",
-            data={"survey": str(row.survey_id), "state": row.state, "reason": row.reason},
+            data={"survey": str(row.survey_id), "state": row.shown_state, "reason": row.reason},
         )
         for row in rows
     ]
@@ -175,8 +181,20 @@ def invitation_items(wanted: Wanted) -> list[TimelineItem]:
 def organizations_with_due_invitations() -> list[UUID]:
     """Every organisation with something to send now. Reads as the platform's role, which sees due rows only."""
     rows: list[tuple[Any, ...]] = platform_rows(
-        "SELECT DISTINCT tenant_id FROM dispatch_invitation"
-        " WHERE state = 'queued' AND send_at <= %s AND (leased_until IS NULL OR leased_until < %s)",
-        [moment := now(), moment],
+        "SELECT tenant_id FROM dispatch_invitation"
+        " WHERE state = 'queued' AND send_at <= %s AND (leased_until IS NULL OR leased_until < %s)"
+        " UNION SELECT tenant_id FROM dispatch_invitation WHERE state = 'sent' AND remind_at IS NOT NULL"
+        " AND remind_at <= %s AND (leased_until IS NULL OR leased_until < %s)",
+        [now()] * 4,
+    )
+    return [row[0] for row in rows]
+
+
+def organizations_with_due_plans() -> list[UUID]:
+    """Every organisation with a plan to run now."""
+    rows: list[tuple[Any, ...]] = platform_rows(
+        "SELECT DISTINCT tenant_id FROM dispatch_sendplan WHERE state = 'active' AND next_run_at <= %s"
+        " AND (leased_until IS NULL OR leased_until < %s)",
+        [now()] * 2,
     )
     return [row[0] for row in rows]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.dispatch import suppression_views, views
+from apps.dispatch import frequency_views, suppression_views, views
 
 urlpatterns = [
     path("surveys/<uuid:pk>/send/", views.send, name="send"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("surveys/<uuid:pk>/invitations/", views.invitations, name="invitations"),
     path("surveys/<uuid:pk>/invitations/retry/", views.retry, name="retry"),
     path("surveys/<uuid:pk>/invitations/<uuid:batch>/cancel/", views.cancel, name="cancel"),
+    path("customers/<uuid:pk>/contact-frequency/", frequency_views.contact_frequency_page, name="contact_frequency"),
     path("privacy/suppressions/", suppression_views.suppression_list, name="suppressions"),
     path("privacy/suppressions/export/", suppression_views.suppression_export, name="suppression_export"),
     path("privacy/suppressions/<uuid:pk>/lift/", suppression_views.suppression_lift, name="suppression_lift"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.customers.holders import TableHolder, register_holder
+from apps.customers.profile_page import register_profile_section
 from apps.customers.retention import register_retention
 from apps.customers.stopping import register_stop
 from apps.customers.timeline import register_source
 from apps.customers.traces import register_trace
+from apps.dispatch.frequency_views import frequency_card
 from apps.dispatch.holding import (
     SuppressionHolder,
     count_aged_invitations,
@@ -65,6 +67,13 @@ register_retention(
     count=count_aged_invitations,
     purge=purge_aged_invitations,
     least=3,
+)
+register_profile_section(
+    "contact_frequency",
+    order=35,
+    permission="surveys.view",
+    load=frequency_card,
+    template="dispatch/_profile.html",
 )
 register_nav(
     NavItem(
