@@ -12,6 +12,7 @@ from apps.dispatch.models import Suppression
 from apps.dispatch.opt_out import is_opt_out
 from apps.dispatch.services import complete_invitations
 from apps.dispatch.suppression import suppress
+from apps.dispatch.triggers import ask_about
 from apps.outbox.registry import handles
 from apps.surveys.live import published_definition
 from apps.surveys.models import Response
@@ -29,6 +30,12 @@ def hear_answers(payloads: list[dict[str, Any]]) -> None:
     ids = (UUID(response) for payload in payloads for response in payload["responses"])
     while chunk := list(islice(ids, _ROWS_A_QUERY)):
         _hear(chunk)
+
+
+@handles("interactions.recorded", name="dispatch.ask_after_events", batch=True)
+def ask_after_events(payloads: list[dict[str, Any]]) -> None:
+    """Plans that wait for an event ask about it."""
+    ask_about(payloads)
 
 
 def _hear(response_ids: list[UUID]) -> None:

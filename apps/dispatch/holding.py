@@ -35,6 +35,8 @@ def represent_invitation(row: Invitation) -> dict[str, Any]:
         "send_at": utc_text(row.send_at),
         "sent_at": utc_text(row.sent_at) if row.sent_at else None,
         "completed_at": utc_text(row.completed_at) if row.completed_at else None,
+        "experienced_at": utc_text(row.experienced_at) if row.experienced_at else None,
+        "attributes": row.attributes,
     }
 
 
@@ -42,7 +44,7 @@ def forget_invited(rows: QuerySet[Invitation]) -> int:
     """Take the person out of invitations. What was sent stays sent, so that no response rate moves."""
     queued = rows.filter(state=Invitation.State.QUEUED)
     queued.update(state=Invitation.State.CANCELLED, leased_until=None)
-    return rows.update(customer=None, decision={})
+    return rows.update(customer=None, decision={}, attributes={}, interaction_id=None, remind_at=None)
 
 
 def represent_suppression(row: Suppression) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def represent_suppression(row: Suppression) -> dict[str, Any]:
     return {
         "id": str(row.pk),
         "email": row.email or None,
+        "phone": row.phone or None,
         "reason": row.reason,
         "note": row.note,
         "at": utc_text(row.at),
@@ -67,15 +70,20 @@ class SuppressionHolder:
         self.label = label
 
     def rows(self, customer: UUID) -> QuerySet[Suppression]:
-        """Entries under the record's id or its address."""
-        email = Customer.records.values_list("email", flat=True).filter(pk=customer).first()
-        return Suppression.objects.filter(Q(customer=customer) | Q(email=email) if email else Q(customer=customer))
+        """Entries under the record's id, its address or its number."""
+        email, phone = Customer.records.values_list("email", "phone").filter(pk=customer).first() or (None, None)
+        theirs = Q(customer=customer)
+        if email:
+            theirs |= Q(email=email)
+        if phone:
+            theirs |= Q(phone=phone)
+        return Suppression.objects.filter(theirs)
 
     def move(self, merged: UUID, kept: UUID) -> list[str]:
         """The entries in force by id alone follow the person; one that the kept record has already stays behind."""
         mine = Suppression.objects.filter(customer=merged)
-        if Suppression.objects.in_force().filter(customer=kept, email="", digest="").exists():
-            mine = mine.exclude(email="", lifted_at=None)
+        if Suppression.objects.in_force().filter(customer=kept, email="", phone="", digest="").exists():
+            mine = mine.exclude(email="", phone="", lifted_at=None)
         ids = list(mine.values_list("pk", flat=True))
         Suppression.objects.filter(pk__in=ids).update(customer=kept)
         return [str(pk) for pk in ids]
@@ -94,30 +102,32 @@ class SuppressionHolder:
 
 
 def keep_silence(traces: Traces) -> int:
-    """Of entries about the person keep a keyed digest of the address; whoever withdrew consent gets one too.
+    """Of entries about the person keep a keyed digest of the address or number; whoever withdrew consent gets them too.
 
-    So an erased person who had opted out is not mailed when the address is imported again, and cannot be read here.
+    So an erased person who had opted out is not written to when the address is imported again, and cannot be read here.
     """
-    about = Q(customer__in=traces.records) | Q(email__in=traces.emails)
-    in_force = {email or "": (reason, at) for email, reason, at in _in_force(about)}
+    about = Q(customer__in=traces.records) | Q(email__in=traces.emails) | Q(phone__in=traces.phones)
+    in_force = {email or phone or "": (reason, at) for email, phone, reason, at in _in_force(about)}
     newest: dict[str, str] = {}
     consents = ConsentRecord.objects.filter(customer__in=traces.records, purpose=CONSENT_PURPOSE).order_by("at", "id")
     for channel, state in consents.values_list("channel", "state"):
         newest[channel] = state
-    withdrew = newest.get("any") == "withdrawn" or newest.get("email") == "withdrawn"
-    everything = withdrew or "" in in_force
-    silent = [email for email in traces.emails if everything or email in in_force]
     touched = Suppression.objects.filter(about).delete()[0]
-    for email in silent:
-        reason, at = in_force.get(email) or in_force.get("") or (Suppression.Reason.UNSUBSCRIBED, now())
-        Suppression.objects.get_or_create(
-            digest=digest_of("email", email), lifted_at=None, defaults={"reason": reason, "at": at}
-        )
+    for kind, channel, values in (("email", "email", traces.emails), ("phone", "sms", traces.phones)):
+        withdrew = newest.get("any") == "withdrawn" or newest.get(channel) == "withdrawn"
+        for value in values:
+            if not (withdrew or "" in in_force or value in in_force):
+                continue
+            reason, at = in_force.get(value) or in_force.get("") or (Suppression.Reason.UNSUBSCRIBED, now())
+            Suppression.objects.get_or_create(
+                digest=digest_of(kind, value), lifted_at=None, defaults={"reason": reason, "at": at}
+            )
     return touched
 
 
-def _in_force(about: Q) -> Iterable[tuple[str, str, datetime]]:
-    return Suppression.objects.in_force().filter(about).order_by("at").values_list("email", "reason", "at")
+def _in_force(about: Q) -> Iterable[tuple[str, str, str, datetime]]:
+    rows = Suppression.objects.in_force().filter(about).order_by("at")
+    return rows.values_list("email", "phone", "reason", "at")
 
 
 def forget_mail(traces: Traces) -> int:

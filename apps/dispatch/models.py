@@ -149,6 +149,7 @@ class Invitation(TenantModel):
     attributes = models.JSONField(default=dict)
     remind_at = models.DateTimeField(null=True)
     reminders_sent = models.PositiveSmallIntegerField(default=0)
+    reminded_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
     provider_id = models.UUIDField(null=True)
     provider_message_id = models.CharField(max_length=200, blank=True)
@@ -175,6 +176,17 @@ class Invitation(TenantModel):
                 fields=["tenant", "provider_message_id"],
                 condition=~models.Q(provider_message_id=""),
                 name="invitation_provider",
+            ),
+            # How much a provider took today, where it has a limit.
+            models.Index(
+                fields=["tenant", "provider_id", "sent_at"],
+                condition=models.Q(provider_id__isnull=False),
+                name="invitation_provider_day",
+            ),
+            models.Index(
+                fields=["tenant", "member", "-send_at"],
+                condition=models.Q(member__isnull=False),
+                name="invitation_member",
             ),
             models.Index(fields=["tenant", "send_at"], condition=models.Q(state="queued"), name="invitation_due"),
             models.Index(fields=["tenant", "survey", "-created_at", "-id"], name="invitation_survey"),
@@ -215,10 +227,12 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
 
 class Suppression(TenantModel):
-    """Somebody who is never mailed again, whatever queued the mail: an address, or a customer who has none here.
+    """Somebody who is never written to again, whatever queued it: an e-mail address, a phone number (as
+    ``Customer.phone`` holds it), or a customer who has neither here.
 
     An entry that is lifted stays, with the reason: it is history, and in force no more. Of a person who was erased
-    only ``digest`` stays, a keyed hash of the address: enough to recognise it when it comes again, not to read it.
+    only ``digest`` stays, a keyed hash of the address or number: enough to recognise it when it comes again, not to
+    read it.
     """
 
     class Reason(models.TextChoices):
@@ -229,6 +243,7 @@ class Suppression(TenantModel):
         MANUAL = "manual", "Added by hand"
 
     email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=40, blank=True)
     digest = models.CharField(max_length=64, blank=True, editable=False)
     reason = models.CharField(max_length=12, choices=Reason.choices)
     note = models.CharField(max_length=200, blank=True)
@@ -249,8 +264,13 @@ class Suppression(TenantModel):
             ),
             models.UniqueConstraint(
                 fields=["tenant", "customer"],
-                condition=models.Q(email="", lifted_at=None),
+                condition=models.Q(email="", phone="", lifted_at=None),
                 name="suppression_customer",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "phone"],
+                condition=~models.Q(phone="") & models.Q(lifted_at=None),
+                name="suppression_phone",
             ),
             models.UniqueConstraint(
                 fields=["tenant", "digest"],

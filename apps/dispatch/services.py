@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -17,10 +17,11 @@ from django.utils.translation import ngettext
 from apps.audit.services import record
 from apps.customers.models import Customer
 from apps.customers.services import people_of
+from apps.dispatch.channels import PERSONAL_CHANNELS
 from apps.dispatch.eligibility import CUSTOMER_COLUMNS, Assessment, Person, assess, kind_of
 from apps.dispatch.input import address_field, one_field
 from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent
-from apps.dispatch.tasks import send_due
+from apps.dispatch.tasks import run_plans, send_due
 from apps.organizations.models import Organization
 from apps.surveys.models import Survey
 from apps.touchpoints.models import Channel
@@ -77,7 +78,7 @@ def invite_customers(
     Args:
         customer_ids: 1 to `most` customers that the actor may send to.
         send_at: when to send, at most a year ahead; None or a time gone by means at once.
-        channel: only `email` carries personal invitations.
+        channel: `email`, `sms` or `chat`; text messages go to the customer's phone number.
         ignore_new_customer_wait: leave out the wait before a new customer's first survey.
         subject: the organisation's own subject line, "" for the standard one in each recipient's language.
         opening: the organisation's own first sentence, "" for the standard one.
@@ -110,7 +111,7 @@ def invite_customers(
         for assessed in _assessed(actor, survey, wish, channel, ignore_new_customer_wait, lock=True):
             rules.update(one.decision.rule for one in assessed)
             Invitation.objects.bulk_create(
-                (_invitation(batch, survey, one) for one in assessed), batch_size=_ROWS_A_STATEMENT
+                (invitation_for(batch, survey, one) for one in assessed), batch_size=_ROWS_A_STATEMENT
             )
         counts = _counted(rules)
         if expected is not None and counts.eligible != expected:
@@ -123,7 +124,7 @@ def invite_customers(
         batch.save(update_fields=["eligible", "blocked"])
         record(actor=actor, action="dispatch.invitations_made", target=batch, fields=["survey", "send_at"])
         if counts.eligible:
-            _send_soon()
+            wake_sending()
     return InvitationCounts(counts.eligible, counts.blocked, batch.pk)
 
 
@@ -165,7 +166,7 @@ def retry_failed(*, actor: Actor, survey: Survey) -> int:
             state=Invitation.State.QUEUED, reason="", attempts=0, leased_until=None
         )
         record(actor=actor, action="dispatch.failed_retried", target=survey)
-        _send_soon()
+        wake_sending()
     return retried
 
 
@@ -194,9 +195,14 @@ def record_link_event(*, invitation_id: UUID, kind: str, score: int | None, agen
         LinkEvent.objects.create(invitation_id=invitation_id, kind=kind, score=score, agent=agent)
 
 
-def _send_soon() -> None:
+def wake_sending() -> None:
     """Wake a worker once this is committed; were nobody awake, the sweep finds the rows within seconds."""
     send_due.wake()
+
+
+def wake_planning() -> None:
+    """Have due plans run once this is committed; the sweep finds them too."""
+    run_plans.wake()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +239,11 @@ def _checked_wish(
         wrong("customers", "required", _("Choose at least one customer."))
     if len(positions) > most:
         wrong("customers", "too_many", _("Choose at most %(most)s customers at a time.") % {"most": f"{most:,}"})
-    if channel != Channel.EMAIL:
-        wrong("channel", "unsupported", _("Personal invitations go by “email”. Share the survey's link elsewhere."))
+    if channel not in PERSONAL_CHANNELS:
+        message = _("Personal invitations go by %(channels)s. Share the survey's link elsewhere.")
+        wrong("channel", "unsupported", message % {"channels": ", ".join(sorted(PERSONAL_CHANNELS))})
+    if survey.audience != Survey.Audience.CUSTOMERS:
+        wrong("survey", "audience", _("This survey is for employees. Send it to the members of your organisation."))
     moment = now()
     if send_at is not None and send_at > moment + LONGEST_WAIT:
         wrong("send_at", "too_late", _("Choose a time within the next 12 months."))
@@ -306,11 +315,15 @@ def _people(actor: Actor, positions: Mapping[UUID, int], *, lock: bool) -> list[
     return [found[customer_id] for customer_id in positions]
 
 
-def _invitation(batch: InvitationBatch, survey: Survey, one: Assessment) -> Invitation:
+def invitation_for(
+    batch: InvitationBatch, survey: Survey, one: Assessment, *, probability: float = 1.0, **more: Any
+) -> Invitation:
+    """The row of a decision, not stored yet: queued or blocked. `more` are further columns."""
+    who = {"member_id": one.person.id, "unit_id": one.person.unit_id} if one.person.is_member else {}
     return Invitation(
         batch=batch,
         survey=survey,
-        customer_id=one.person.id,
+        customer_id=None if one.person.is_member else one.person.id,
         touchpoint_id=survey.touchpoint_id,
         channel=batch.channel,
         language=language_for(one.person.language, survey),
@@ -319,6 +332,8 @@ def _invitation(batch: InvitationBatch, survey: Survey, one: Assessment) -> Invi
         reason=one.decision.rule,
         decision=one.decision.figures,
         send_at=one.send_at,
+        probability=probability,
+        **{**who, "plan_id": batch.plan_id, **more},
     )
 
 
@@ -329,6 +344,11 @@ def language_for(wanted: str, survey: Survey) -> str:
         if language in offered:
             return language
     return offered[0]
+
+
+def count_rules(rules: Iterable[str]) -> InvitationCounts:
+    """Decisions by rule; "" are those who are asked."""
+    return _counted(Counter(rules))
 
 
 def _counted(rules: Counter[str]) -> InvitationCounts:

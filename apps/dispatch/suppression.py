@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -15,9 +16,11 @@ from django.utils.translation import gettext as _
 from apps.audit.services import record
 from apps.customers.digests import digest_of
 from apps.customers.models import Customer
+from apps.dispatch.channels import TEXT_CHANNELS
 from apps.dispatch.fatigue import SUPPRESSED
 from apps.dispatch.input import address_field, one_field
 from apps.dispatch.models import Invitation, Suppression
+from apps.touchpoints.models import Channel
 from cxm.actor import Actor
 from cxm.errors import DomainError
 
@@ -31,35 +34,68 @@ SAID_BY_PERSON: Final = frozenset(
 
 
 def suppress(
-    *, actor: Actor, reason: str, email: str = "", customer: Customer | None = None, note: str = ""
+    *,
+    actor: Actor,
+    reason: str,
+    email: str = "",
+    phone: str = "",
+    customer: Customer | None = None,
+    note: str = "",
 ) -> Suppression:
-    """Never mail this address (or this customer, who has none here) again; effective when this returns.
+    """Never write to this address or number again; effective when this returns.
 
-    What was queued for them is blocked at once. Suppressing again changes nothing. No permission is asked: the
-    callers are the respondent's own click, a bounce, an opt-out word, and `add_suppressions` for people.
+    Of a `customer` both the e-mail address and the phone number are put on the list (a person who says stop means us,
+    not a channel), or the customer where there is neither. What was queued for them is blocked at once. Suppressing
+    again changes nothing; returned is the entry of the first of the three. No permission is asked: the callers are the
+    respondent's own click, a bounce, an opt-out word, and `add_suppressions` for people.
     """
-    email = (email or (customer.email if customer else "") or "").strip().lower()
-    if not email and customer is None:
+    emails = {email.strip().lower()} - {""} or ({(customer.email or "").strip().lower()} - {""} if customer else set())
+    phones = {phone.strip()} - {""} or ({(customer.phone or "").strip()} - {""} if customer else set())
+    if not emails and not phones and customer is None:
         raise DomainError(_("Give an e-mail address."), field="email", code="required")
+    whom: list[dict[str, Any]] = [{"email": one, "phone": ""} for one in emails]
+    whom += [{"email": "", "phone": one} for one in phones]
     with transaction.atomic():
-        who: dict[str, Any] = {"email": email} if email else {"email": "", "customer": customer}
-        suppression, made = Suppression.objects.get_or_create(
-            **who, lifted_at=None, defaults={"reason": reason, "note": note, "customer": customer}
+        entries = []
+        for who in whom or [{"email": "", "phone": "", "customer": customer, "digest": ""}]:
+            entry, made = Suppression.objects.get_or_create(
+                **who, lifted_at=None, defaults={"reason": reason, "note": note, "customer": customer}
+            )
+            entries.append(entry)
+            if made:
+                record(actor=actor, action="dispatch.suppressed", target=entry, fields=["reason"])
+        block_queued(emails=emails, phones=phones, customer_ids=[customer.pk] if customer and not whom else [])
+    return entries[0]
+
+
+def block_queued(
+    *, emails: Collection[str] = (), phones: Collection[str] = (), customer_ids: Collection[UUID] = ()
+) -> None:
+    """Block what is queued for these addresses, numbers and customers, and remind nobody behind them."""
+    conditions = []
+    if emails:
+        theirs = Q(customer__email__in=list(emails)) | Q(member__email__in=list(emails))
+        conditions.append(Q(channel=Channel.EMAIL) & theirs)
+    if phones:
+        conditions.append(Q(channel__in=TEXT_CHANNELS, customer__phone__in=list(phones)))
+    if customer_ids:
+        conditions.append(Q(customer__in=list(customer_ids)))
+    waiting = Q(state=Invitation.State.QUEUED) | Q(state=Invitation.State.SENT, remind_at__isnull=False)
+    ids = [pk for one in conditions for pk in Invitation.objects.filter(waiting & one).values_list("pk", flat=True)]
+    if ids:
+        rows = Invitation.objects.filter(pk__in=ids)
+        rows.filter(state=Invitation.State.QUEUED).update(
+            state=Invitation.State.BLOCKED, reason=SUPPRESSED, leased_until=None
         )
-        mine = Q(customer__email=email) if email else Q(customer=customer)
-        Invitation.objects.filter(
-            state=Invitation.State.QUEUED, pk__in=Invitation.objects.filter(mine).values("pk")
-        ).update(state=Invitation.State.BLOCKED, reason=SUPPRESSED, leased_until=None)
-        if made:
-            record(actor=actor, action="dispatch.suppressed", target=suppression, fields=["reason"])
-    return suppression
+        rows.filter(state=Invitation.State.SENT).update(remind_at=None)
 
 
 def is_suppressed(address: str) -> bool:
-    """Whether nothing is to be mailed to this address. One query."""
+    """Whether nothing is to be sent to this e-mail address or phone number. One query."""
     email = address.strip().lower()
-    known = Q(email=email) | Q(digest=digest_of("email", email))
-    return Suppression.objects.in_force().filter(known).exists()
+    known = Q(email=email) | Q(phone=email) if email else Q(pk=None)
+    digests = [digest_of("email", email), digest_of("phone", email)]
+    return Suppression.objects.in_force().filter(known | Q(digest__in=digests)).exists()
 
 
 def add_suppression(*, actor: Actor, email: str, note: str = "") -> Suppression:
@@ -104,10 +140,7 @@ def add_suppressions(*, actor: Actor, emails: Iterable[str], note: str = "") -> 
     listed = Suppression.objects.in_force().filter(email__in=list(wanted))
     before = set(listed.values_list("email", flat=True))
     Suppression.objects.bulk_create(rows, ignore_conflicts=True)
-    queued = Invitation.objects.filter(customer__email__in=list(wanted), state=Invitation.State.QUEUED).values("pk")
-    Invitation.objects.filter(state=Invitation.State.QUEUED, pk__in=queued).update(
-        state=Invitation.State.BLOCKED, reason=SUPPRESSED, leased_until=None
-    )
+    block_queued(emails=list(wanted))
     outcome.known = len(before)
     outcome.added = len(wanted) - len(before)
     if outcome.added:

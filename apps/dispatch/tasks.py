@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.dispatch.mailbox import forget_old_messages
-from apps.dispatch.queries import organizations_with_due_invitations
+from apps.dispatch.queries import organizations_with_due_invitations, organizations_with_due_plans
 from apps.dispatch.sending import send_due_invitations
 from cxm.scope import tenant
 from cxm.tasks import platform_task, tenant_task
@@ -22,6 +22,22 @@ def sweep_due_invitations() -> None:
     for organization_id in organizations_with_due_invitations():
         with tenant(organization_id):
             send_due.wake()
+
+
+@tenant_task
+def run_plans() -> None:
+    """Run the due plans of one organisation."""
+    from apps.dispatch.planning import run_due_plans  # planning uses services, which wake this task
+
+    run_due_plans()
+
+
+@platform_task(every=10.0)
+def sweep_due_plans() -> None:
+    """Find the organisations whose plans are due."""
+    for organization_id in organizations_with_due_plans():
+        with tenant(organization_id):
+            run_plans.wake()
 
 
 @platform_task(every=6 * 3600.0)

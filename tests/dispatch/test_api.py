@@ -97,7 +97,7 @@ def test_list_gives_state_and_reason_by_pages(client: Any, survey: Survey) -> No
         ({"customers": [str(uuid4())], "send_at": "tomorrow"}, "send_at"),
         ({"customers": [str(uuid4())], "send_at": "9999-12-31T00:00:00Z"}, "send_at"),
         ({"customers": [str(uuid4())], "channel": "pigeon"}, "channel"),
-        ({"customers": [str(uuid4())], "channel": "sms"}, "channel"),
+        ({"customers": [str(uuid4())], "channel": "widget"}, "channel"),
         ({"customers": [str(uuid4())], "ignore_new_customer_wait": "perhaps"}, "ignore_new_customer_wait"),
     ],
 )

@@ -155,7 +155,7 @@ def test_unknown_customer_refuses_the_whole_call_and_is_named_by_position(
 @pytest.mark.parametrize(
     ("wishes", "field"),
     [
-        ({"channel": "sms"}, "channel"),
+        ({"channel": "widget"}, "channel"),
         ({"send_at": now() + timedelta(days=400)}, "send_at"),
         ({"subject": "x" * 201}, "subject"),
         ({"subject": "a\r\nBcc: b"}, "subject"),
