@@ -47,8 +47,9 @@ class Provider(TenantModel):
 class DeliveryReport(TenantModel):
     """What a provider reported of one message, or what somebody wrote back. The same report is stored once.
 
-    ``message_id`` is the provider's, or our own Message-ID where it hands that back. The address is kept until the
-    report was acted on, then only what happened.
+    ``message_id`` is the provider's; ``reference`` is ours (the invitation's id), where the provider hands back what we
+    sent along or the reply came to an address of our making. ``address`` (e-mail in lower case, or a phone number as
+    customers have it) and ``text`` are kept until the report was acted on, then only what happened.
     """
 
     class Kind(models.TextChoices):
@@ -64,6 +65,7 @@ class DeliveryReport(TenantModel):
     event_id = models.CharField(max_length=200)
     kind = models.CharField(max_length=12, choices=Kind.choices)
     message_id = models.CharField(max_length=200, blank=True)
+    reference = models.UUIDField(null=True)
     address = models.CharField(max_length=254, blank=True)
     text = models.CharField(max_length=400, blank=True)
     code = models.CharField(max_length=80, blank=True)
