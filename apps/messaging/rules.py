@@ -1,4 +1,4 @@
-"""What a provider row may hold. Every reader gives the value as it is stored or raises `DomainError` naming its field."""
+"""What a provider row may hold: each reader gives the value as stored or raises `DomainError` naming its field."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from apps.messaging.replies import LONGEST as LONGEST_REPLY
 from apps.messaging.replies import own_words
 from apps.outbox.services import emit_many
 from cxm.actor import Actor
-from cxm.errors import DomainError, DomainErrors, FieldError
+from cxm.errors import DomainError, DomainErrors, FieldError, NotFound
 from cxm.secrets import SecretUnreadable
 
 PERMISSION: Final = "organization.settings"
@@ -99,7 +99,9 @@ def activate_provider(*, actor: Actor, provider: Provider) -> Provider:
     actor.require_everywhere(PERMISSION)
     # All of the kind are locked, in one order, so that two people switching at once leave one switched on.
     rows = list(Provider.objects.select_for_update().filter(kind=provider.kind).order_by("pk"))
-    chosen = next(row for row in rows if row.pk == provider.pk)
+    chosen = next((row for row in rows if row.pk == provider.pk), None)
+    if chosen is None:
+        raise NotFound
     if chosen.is_active:
         return chosen
     for row in rows:
@@ -193,6 +195,14 @@ def reply_locally(*, actor: Actor, message: LocalMessage, text: str) -> LocalMes
         ],
     )
     return reply
+
+
+def forget_person(*, addresses: Iterable[str]) -> int:
+    """Take a person's addresses and numbers out of reports that wait, and messages to them; how many rows that were."""
+    named = [address.lower() for address in addresses if address]
+    reports = DeliveryReport.objects.filter(address__in=named).update(address="", text="")
+    kept, _by_model = LocalMessage.objects.filter(to__in=named).delete()
+    return reports + kept
 
 
 def forget_old() -> int:
