@@ -19,7 +19,7 @@ from uuid import UUID
 from django.utils.crypto import salted_hmac
 
 LIFETIME: Final = 7 * 24 * 3600
-"""Seconds that a form may stay open: a phone that was offline over a weekend still delivers."""
+"""Seconds that a new form may stay open: a phone that was offline over a weekend still delivers."""
 
 _NONCE_BYTES: Final = 12
 _MAC_BYTES: Final = 16
@@ -31,6 +31,8 @@ class FormToken:
 
     nonce: str
     text: str
+    is_old: bool = False
+    """Whether it was made longer ago than a form may stay open: then only an answer that was begun goes on with it."""
 
     @property
     def source_id(self) -> str:
@@ -47,7 +49,7 @@ def new_form_token(survey_id: UUID) -> FormToken:
 
 
 def read_form_token(survey_id: UUID, text: str) -> FormToken | None:
-    """The token of a form that came back; None when it is not ours, of another survey, or older than a week."""
+    """The token of a form that came back; None when it is not ours or of another survey."""
     try:
         raw = base64.b64decode(text, altchars=b"-_", validate=True) if len(text) <= 64 and text.isascii() else b""
     except (binascii.Error, ValueError):
@@ -58,7 +60,7 @@ def read_form_token(survey_id: UUID, text: str) -> FormToken | None:
     if not hmac.compare_digest(mac, _mac(survey_id, body)):
         return None
     age = time.time() - struct.unpack(">I", body[:4])[0]
-    return FormToken(body[4:].hex(), text) if age <= LIFETIME else None
+    return FormToken(body[4:].hex(), text, is_old=age > LIFETIME)
 
 
 def _mac(survey_id: UUID, body: bytes) -> bytes:

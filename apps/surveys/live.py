@@ -166,6 +166,11 @@ def touchpoint_key(pk: UUID | None) -> str | None:
     return _read_touchpoints(tenant_id)[1].get(pk)
 
 
+def touchpoint_name(pk: UUID | None) -> str:
+    """What a touchpoint is called; "" for none. One query."""
+    return Touchpoint.objects.filter(pk=pk).values_list("name", flat=True).first() or "" if pk else ""
+
+
 def _read_touchpoints(tenant_id: UUID) -> tuple[dict[str, UUID], dict[UUID, str]]:
     by_key = dict(Touchpoint.objects.values_list("key", "pk"))
     by_id = {pk: key for key, pk in by_key.items()}

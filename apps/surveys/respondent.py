@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from django.http import QueryDict
 
-from apps.surveys.answers import AnswerProblem, evaluate, validate_answers
-from apps.surveys.definition import Definition, Question
-from apps.surveys.respondent_texts import respondent_texts
-from apps.surveys.wording import LANGUAGE_NAMES, is_right_to_left
+from apps.surveys.answers import AnswerProblem, evaluate, is_blank, validate_answers
+from apps.surveys.definition import Definition, Question, piped
+from apps.surveys.piping import ANSWERS, PipedValues, pipe
+from apps.surveys.respondent_texts import OWN_NAMES, respondent_texts
+from apps.surveys.uploads import ACCEPTED
+from apps.surveys.wording import is_right_to_left
 
 Json = Any
 
 MAX_TEXT: Final = 4_000
 """Characters that a text box takes; the API takes more."""
-_SECONDS: Final = {"text": 25, "matrix": 20, "ranking": 20}
+_SECONDS: Final = {"text": 25, "matrix": 20, "ranking": 20, "file": 25}
 _ERROR_TEXTS: Final = {
     "required": "error_required",
     "rows": "error_rows",
@@ -29,6 +31,11 @@ _ERROR_TEXTS: Final = {
     "date": "error_date",
     "ranking": "error_ranking",
     "too_long": "error_too_long",
+    "file": "error_file",
+    "file_kind": "error_file_kind",
+    "file_size": "error_file_size",
+    "file_pixels": "error_file_size",
+    "file_unreadable": "error_file",
 }
 
 
@@ -73,6 +80,9 @@ class Field:
     follow_up: dict[str, str] = field(default_factory=dict)
     error: str = ""
     autofocus: bool = False
+    accept: str = ""
+    hint: str = ""
+    file_name: str = ""
 
     @property
     def is_scale(self) -> bool:
@@ -93,6 +103,11 @@ class Screen:
     total: int
     fields: list[Field]
     is_last: bool
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether its form must be sent in parts."""
+        return any(shown.type == "file" for shown in self.fields)
 
     @property
     def errors(self) -> list[Field]:
@@ -124,8 +139,11 @@ def read_form(questions: Sequence[Question], form: QueryDict) -> dict[str, Json]
     for question in questions:
         value: Json = None
         match question.type:
-            case "statement" | "file":
+            case "statement":
                 continue
+            case "file":
+                gone = form.get(field_name(question, "remove")) == "1"
+                value = "" if gone else form.get(field_name(question, "kept"), "")
             case "multi_choice":
                 value = form.getlist(field_name(question))
             case "matrix":
@@ -160,9 +178,17 @@ def build_screen(
     number: int,
     language: str,
     errors: Mapping[str, AnswerProblem] | None = None,
+    *,
+    values: PipedValues | None = None,
+    file_names: Mapping[str, str] | None = None,
 ) -> Screen:
-    """Screen ``number`` (from 1) in a language, with what was answered so far and what is wrong with it."""
-    screens = visible_screens(definition, answers)
+    """Screen ``number`` (from 1) in a language, with what was answered so far and what is wrong with it.
+
+    ``values`` are what its sentences may repeat (``piped_values``), and the hidden fields of its conditions;
+    ``file_names`` what the files given so far are called, by their ids.
+    """
+    values = values or PipedValues()
+    screens = visible_screens(definition, answers, values.hidden)
     number = min(max(number, 1), len(screens))
     texts = respondent_texts(language)
     problems = errors or {}
@@ -170,16 +196,23 @@ def build_screen(
     for question in screens[number - 1]:
         problem = problems.get(question.id)
         error = texts[_ERROR_TEXTS.get(problem.code, "error_invalid")] if problem else ""
+        error = error.replace("{size}", str(question.max_mb))
         first_error = bool(error) and not any(shown.error for shown in fields)
-        fields.append(_field(definition, question, answers.get(question.id), language, error, first_error))
+        drawn = _field(definition, question, answers.get(question.id), language, values)
+        if question.type == "file":
+            drawn = replace(
+                drawn,
+                accept=",".join(ACCEPTED[kind] for kind in question.accept),
+                hint=texts["_".join(("file", *question.accept))].replace("{size}", str(question.max_mb)),
+                file_name=(file_names or {}).get(drawn.value, "") or texts["file_kept"],
+            )
+        fields.append(replace(drawn, error=error, autofocus=first_error))
     return Screen(number=number, total=len(screens), fields=fields, is_last=number == len(screens))
 
 
-def _field(
-    definition: Definition, question: Question, answer: Json, language: str, error: str, autofocus: bool
-) -> Field:
+def _field(definition: Definition, question: Question, answer: Json, language: str, values: PipedValues) -> Field:
     def say(texts: Mapping[str, str]) -> str:
-        return definition.text(texts, language)
+        return pipe(definition.text(texts, language), values)
 
     value, options, rows, columns = "", [], [], []
     scale = bool(question.scale)
@@ -236,18 +269,66 @@ def _field(
         high=question.high if scale else 0,
         value=value,
         follow_up={band: say(text) for band, text in question.follow_up.items()},
-        error=error,
-        autofocus=autofocus,
     )
 
 
-def first_open_screen(definition: Definition, answers: Mapping[str, Json]) -> int:
-    """Where somebody who comes back goes on: the first screen that still lacks a required answer, else the first."""
-    missing = validate_answers(definition, answers).errors
-    for number, questions in enumerate(visible_screens(definition, answers), start=1):
+def piped_values(
+    definition: Definition,
+    answers: Mapping[str, Json],
+    language: str,
+    *,
+    hidden: Mapping[str, str] | None = None,
+    customer_name: str = "",
+    organization: str = "",
+    touchpoint: str = "",
+) -> PipedValues:
+    """What the survey's sentences may repeat, with choices in the respondent's words."""
+    said = {
+        question.id: words
+        for question in definition.questions.values()
+        if (words := answer_in_words(definition, question, answers.get(question.id), language))
+    }
+    return PipedValues(said, hidden or {}, customer_name, organization, touchpoint)
+
+
+def answer_in_words(definition: Definition, question: Question, answer: Json, language: str) -> str:
+    """An answer as it can stand in a sentence; "" for none, and for files, matrices and consent."""
+    if is_blank(answer) or question.type in ("file", "matrix", "consent"):
+        return ""
+    if question.choices:
+        labels = {choice.id: definition.text(choice.label, language) for choice in question.choices}
+        chosen = answer if isinstance(answer, list) else [answer]
+        return texts_joined([labels.get(str(choice), "") for choice in chosen], language)
+    return str(answer) if isinstance(answer, str | int | float) else ""
+
+
+def repeats_answers(definition: Definition) -> bool:
+    """Whether the thanks repeat something that was answered."""
+    return any(piece.source == ANSWERS for text in definition.thank_you.values() for _code, piece in piped(text))
+
+
+def texts_joined(texts: Sequence[str], language: str) -> str:
+    """Several words in a row, with the comma of the language's script."""
+    comma = {"ar": "، ", "fa": "، ", "ur": "، ", "zh": "、", "ja": "、"}.get(language.partition("-")[0], ", ")
+    return comma.join(text for text in texts if text)
+
+
+def first_open_screen(
+    definition: Definition, answers: Mapping[str, Json], hidden: Mapping[str, str] | None = None
+) -> int:
+    """Where somebody who comes back goes on.
+
+    That is the first screen that still lacks a required answer, but no later than the one after the last answer.
+    """
+    missing = validate_answers(definition, answers, hidden=hidden).errors
+    screens = visible_screens(definition, answers, hidden)
+    reached = 1
+    for number, questions in enumerate(screens, start=1):
         if any(question.id in missing for question in questions):
             return number
-    return 1
+        if any(question.id in answers for question in questions):
+            reached = min(number + 1, len(screens))
+    return reached
 
 
 def choose_language(definition: Definition, *wanted: str) -> str:
@@ -277,10 +358,17 @@ def accepted_languages(header: str) -> list[str]:
 def language_choices(definition: Definition, current: str) -> list[tuple[str, str, str]]:
     """The survey's other languages as (code, own name, direction), for the switch at the top of the page."""
     return [
-        (code, LANGUAGE_NAMES.get(code, code.upper()), "rtl" if is_right_to_left(code) else "ltr")
+        (code, own_name(code), "rtl" if is_right_to_left(code) else "ltr")
         for code in definition.languages
         if code != current
     ]
+
+
+def own_name(code: str) -> str:
+    """What speakers of a language call it; the code itself for one that we have no name of."""
+    base, _hyphen, region = code.partition("-")
+    name = OWN_NAMES.get(base)
+    return OWN_NAMES.get(code) or (f"{name} ({region.upper()})" if name and region else name) or code.upper()
 
 
 def effort(definition: Definition, language: str) -> str:

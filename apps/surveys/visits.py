@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import QueryDict
+from django.utils.timezone import now
 
 from apps.organizations.models import Organization
 from apps.outbox.services import emit
 from apps.surveys.answers import AnswerProblem, hidden_of_address, validate_answers, whole_number
-from apps.surveys.definition import Definition
+from apps.surveys.definition import Definition, Question
 from apps.surveys.entries import NewResponse
 from apps.surveys.form_tokens import FormToken
 from apps.surveys.links import LinkContext, link_keeper
 from apps.surveys.live import LiveSurvey
 from apps.surveys.models import Response
 from apps.surveys.places import Place
-from apps.surveys.respondent import read_form, visible_screens
-from apps.surveys.services import record_response
-from apps.surveys.store import DELETED, event_payload
+from apps.surveys.respondent import field_name, read_form, visible_screens
+from apps.surveys.services import keep_files_of_form, record_response
+from apps.surveys.store import CHANGED, DELETED, event_payload
 from apps.touchpoints.models import Channel
 from cxm.actor import Actor
 from cxm.api.throttles import Limit
+from cxm.errors import DomainErrors
 
 SOURCE: Final = "page"
+SCANNER: Final = "scanner"
+"""Flag of an answer that a mail scanner may have given."""
+STAFF_SESSION: Final = "staff_session"
+"""Flag of a customer's answer that came from a browser in which somebody of the organisation is signed in."""
+HIDDEN_PREFIX: Final = "h-"
+"""In front of the names of hidden fields in a form."""
+_ANSWERS: Final = "answers."
 OPEN_CHANNELS: Final = frozenset({Channel.WEB, Channel.QR, Channel.SOCIAL, Channel.SMS, Channel.CHAT, Channel.APP})
 """What an open link may say of itself with ``?c=``; web otherwise."""
 
@@ -108,14 +118,38 @@ class Saved:
     answers: Mapping[str, Any] | None = None
 
 
-def save_screen(visit: Visit, form: QueryDict, *, number: int, back: bool, language: str) -> Saved:
+Files = Mapping[str, UploadedFile]
+"""The files of a form, by the name of their field."""
+
+
+def save_screen(
+    visit: Visit, form: QueryDict, *, number: int, back: bool, language: str, files: Files | None = None
+) -> Saved:
     """Store what a screen says and say where to go on.
 
     Every screen is stored as it comes (partial until the last one is sent); the last write wins and what it replaced is
-    kept. A screen with errors stores nothing. Raises AlreadyAnswered, Conflict for a survey that was closed meanwhile.
+    kept. A screen with errors stores nothing but the files that came with it, so that nobody has to choose them again.
+    Raises AlreadyAnswered, Conflict for a survey that was closed meanwhile or is full.
     """
-    if len(visit.definition.screens) == 1:
-        return _save_only_screen(visit, form, language)
+    try:
+        if len(visit.definition.screens) == 1:
+            return _save_only_screen(visit, form, language, files)
+        return _save_one_of_screens(visit, form, language, files, number=number, back=back)
+    except DomainErrors as refused:
+        if not any(error["field"].startswith(_ANSWERS) for error in refused.errors):
+            raise
+        # A file that was kept too long, or that is somebody else's: it has to be chosen again.
+        wrong = {
+            error["field"].removeprefix(_ANSWERS): AnswerProblem(error["code"], error["message"])
+            for error in refused.errors
+        }
+        said = read_form(list(visit.definition.questions.values()), form)
+        return Saved(number, errors=wrong, answers={name: value for name, value in said.items() if name not in wrong})
+
+
+def _save_one_of_screens(
+    visit: Visit, form: QueryDict, language: str, files: Files | None, *, number: int, back: bool
+) -> Saved:
     stored = visit.stored()
     before = dict(stored.answers) if stored else {}
     hidden = visit.hidden
@@ -123,13 +157,14 @@ def save_screen(visit: Visit, form: QueryDict, *, number: int, back: bool, langu
     number = min(max(number, 1), len(screens))
     asked = screens[number - 1]
     here = {question.id for question in asked}
-    said = {**{name: value for name, value in before.items() if name not in here}, **read_form(asked, form)}
+    given, refused = _read_screen(visit, asked, form, files)
+    said = {**{name: value for name, value in before.items() if name not in here}, **given}
     checked = validate_answers(visit.definition, said, partial=True, hidden=hidden)
     if back:
         _record(visit, form, checked.values, language, Response.State.PARTIAL)
         return Saved(max(1, number - 1))
     problems = validate_answers(visit.definition, said, hidden=hidden).errors
-    if wrong := {name: problem for name, problem in problems.items() if name in here}:
+    if wrong := {**{name: problem for name, problem in problems.items() if name in here}, **refused}:
         return Saved(number, errors=wrong, answers=said)
     screens = visible_screens(visit.definition, checked.values, hidden)
     if number < len(screens):
@@ -143,14 +178,28 @@ def save_screen(visit: Visit, form: QueryDict, *, number: int, back: bool, langu
     return Saved(number, done=True)
 
 
-def _save_only_screen(visit: Visit, form: QueryDict, language: str) -> Saved:
+def _save_only_screen(visit: Visit, form: QueryDict, language: str, files: Files | None) -> Saved:
     """The usual survey has one screen: nothing needs to be read before it is stored."""
-    said = read_form(visit.definition.screens[0], form)
+    said, refused = _read_screen(visit, visit.definition.screens[0], form, files)
     checked = validate_answers(visit.definition, said, hidden=visit.hidden)
-    if checked.errors:
-        return Saved(1, errors=checked.errors, answers=said)
+    if checked.errors or refused:
+        return Saved(1, errors={**checked.errors, **refused}, answers=said)
     _submit(visit, form, checked.values, language)
     return Saved(1, done=True)
+
+
+def _read_screen(
+    visit: Visit, asked: Sequence[Question], form: QueryDict, files: Files | None
+) -> tuple[dict[str, Any], dict[str, AnswerProblem]]:
+    """What a form says about these questions, with the files that came with it kept, and why others were not."""
+    said = read_form(asked, form)
+    chosen = {question.id: files[field_name(question)] for question in asked if files and field_name(question) in files}
+    if not chosen:
+        return said, {}
+    kept, refused = keep_files_of_form(
+        live=visit.live, questions=asked, files={name: (file.name or "", file) for name, file in chosen.items()}
+    )
+    return {**said, **kept}, {name: problem.problem for name, problem in refused.items()}
 
 
 def _submit(visit: Visit, form: QueryDict, answers: Mapping[str, Any], language: str) -> None:
@@ -217,10 +266,24 @@ def record_provisional(
             facts=visit.facts or None,
             experienced_at=link.experienced_at if link else None,
             state=states.PARTIAL if suspect and basis == "dwell" else state,
-            flags=("scanner",) if suspect and basis == "dwell" else (),
+            flags=(SCANNER,) if suspect and basis == "dwell" else (),
         ),
     )
     return value
+
+
+@transaction.atomic
+def void_dwell(visit: Visit) -> None:
+    """Take a score that came by dwelling alone out of all scores, because mail scanners look like that; flag it.
+
+    What a person sends later counts, and nothing is deleted.
+    """
+    rows = Response.objects.select_for_update().filter(invitation_id=visit.invitation_id)
+    row = rows.filter(state=Response.State.PROVISIONAL_DWELL).first() if visit.invitation_id else None
+    if row is not None:
+        row.state, row.flags, row.updated_at = Response.State.PARTIAL, [*row.flags, SCANNER], now()
+        row.save(update_fields=["state", "flags", "updated_at"])
+        emit(CHANGED, event_payload(row.survey_id, [row]))
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from apps.surveys.definition import problems_before_publication
-from apps.surveys.respondent_texts import TEXTS, respondent_texts
+from apps.surveys.respondent_texts import LANGUAGES, OWN_NAMES, respondent_texts
 from apps.surveys.wording import LANGUAGE_NAMES, is_right_to_left, is_standard_wording, standard_definition
 
 
@@ -60,12 +60,20 @@ def test_arabic_is_written_from_right_to_left() -> None:
     assert not is_right_to_left("de")
 
 
-def test_every_language_says_everything_with_the_same_names_to_fill_in() -> None:
-    english = {key: set(re.findall(r"\{\w+\}", text)) for key, text in TEXTS["en"].items()}
-    for language in LANGUAGE_NAMES:
-        assert {key: set(re.findall(r"\{\w+\}", text)) for key, text in TEXTS[language].items()} == english, language
+ASKED_FOR = {"en", "de", "es", "fr", "ar", "it", "pt", "nl", "pl", "tr", "uk", "ru", "zh", "ja", "hi", "sv", "da"}
+
+
+@pytest.mark.parametrize("language", sorted(ASKED_FOR | set(LANGUAGE_NAMES) | LANGUAGES))
+def test_every_language_says_everything_with_the_same_names_to_fill_in(language: str) -> None:
+    english = {key: set(re.findall(r"\{\w+\}", text)) for key, text in respondent_texts("en").items()}
+    said = respondent_texts(language)
+    assert {key: set(re.findall(r"\{\w+\}", text)) for key, text in said.items()} == english
+    assert all(text.strip() == text and text for text in said.values())
+    assert language in OWN_NAMES
+    if language != "en":
+        assert sum(text == respondent_texts("en")[key] for key, text in said.items()) <= 8, "not translated"
 
 
 def test_a_language_without_texts_is_served_in_english() -> None:
-    assert respondent_texts("it") is TEXTS["en"]
-    assert respondent_texts("de-at") is TEXTS["de"]
+    assert respondent_texts("xx") is respondent_texts("en")
+    assert respondent_texts("de-at") is respondent_texts("de")

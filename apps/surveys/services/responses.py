@@ -306,10 +306,12 @@ def _changes(response: Response, entry: NewResponse, row: ResponseRow) -> dict[s
         (entry.channel, ("channel",)),
         (entry.language, ("language",)),
         (entry.contact_ok is not None, ("contact_ok",)),
-        (entry.flags, ("flags",)),
     ):
         if said:
             values.update({name: getattr(row, name) for name in names})
+    values["flags"] = [*response.flags, *(flag for flag in row.flags if flag not in response.flags)]
+    if row.state == Response.State.SUBMITTED and row.source == "page":
+        values["flags"] = [flag for flag in values["flags"] if flag != "scanner"]  # a person sent it after all
     if entry.attributes is not None:
         values["attributes"] = row.attributes
     elif row.attributes:

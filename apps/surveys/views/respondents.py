@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -24,13 +26,14 @@ from django.views.decorators.csrf import csrf_exempt
 from apps.accounts.clients import client_ip
 from apps.organizations.branding import dark_accent, is_colour, light_accent
 from apps.organizations.models import Organization
-from apps.organizations.queries import organization_by_slug
-from apps.surveys.answers import whole_number
-from apps.surveys.definition import Definition
-from apps.surveys.form_tokens import new_form_token, read_form_token
+from apps.organizations.queries import membership_at, organization_by_slug
+from apps.surveys.answers import hidden_of_address, whole_number
+from apps.surveys.definition import MAX_FILE_MB, Definition
+from apps.surveys.form_tokens import FormToken, new_form_token, read_form_token
 from apps.surveys.links import LinkContext, link_keeper, read_respondent_token
-from apps.surveys.live import LiveSurvey, live_survey
-from apps.surveys.models import Response, Survey
+from apps.surveys.live import LiveSurvey, live_survey, touchpoint_name
+from apps.surveys.models import Response, ResponseFile, Survey
+from apps.surveys.piping import PipedValues, pipe
 from apps.surveys.places import Place, place_of
 from apps.surveys.queries import survey_by_slug
 from apps.surveys.respondent import (
@@ -40,26 +43,39 @@ from apps.surveys.respondent import (
     effort,
     first_open_screen,
     language_choices,
+    piped_values,
     read_form,
+    repeats_answers,
 )
-from apps.surveys.respondent_texts import respondent_texts
+from apps.surveys.respondent_texts import LANGUAGES, respondent_texts
+from apps.surveys.services import is_full
+from apps.surveys.uploads import MEGABYTE
 from apps.surveys.visits import (
     BY_LINK,
+    HIDDEN_PREFIX,
     OPEN_CHANNELS,
+    STAFF_SESSION,
     AlreadyAnswered,
     Visit,
     record_provisional,
     save_screen,
+    void_dwell,
     withdraw_provisional,
 )
 from apps.surveys.wording import is_right_to_left
 from cxm.api.throttles import Limit, throttle
 from cxm.errors import Conflict, NotFound
+from cxm.ids import parse_uuid
 from cxm.scope import tenant
 from cxm.web.views import public_view, respondent_csp
 
 BY_ADDRESS = Limit(rate=2, burst=120)
 """Posts to open links from one address: a shop's network, a crowd at a poster."""
+
+UPLOADS = Limit(rate=0.1, burst=20)
+"""Screens with files, from one personal link or one address."""
+MAX_BODY = 3 * MAX_FILE_MB * MEGABYTE
+"""Bytes of one screen, its files included."""
 
 View = Callable[..., Any]
 
@@ -83,12 +99,20 @@ def respondent_page(view: View) -> View:
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
+            _refuse_giants(request)
             response = view(request, *args, **kwargs)
         except Refused as refused:
             response = refusal(request, refused)
         return response
 
     return wrapped
+
+
+def _refuse_giants(request: HttpRequest) -> None:
+    """Before a byte of it is read: nobody fills the disk through an open link."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > MAX_BODY:
+        raise Refused("too_large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def page(template: str, context: dict[str, Any], status: int = HTTPStatus.OK) -> HttpResponse:
@@ -99,7 +123,7 @@ def page(template: str, context: dict[str, Any], status: int = HTTPStatus.OK) ->
 def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
     """A page of one sentence, in the reader's language as the browser names it."""
     wanted = [request.GET.get("lang", ""), *accepted_languages(request.headers.get("Accept-Language", ""))]
-    language = next((code for code in (w.partition("-")[0].lower() for w in wanted) if code in _SPOKEN), "en")
+    language = next((code for code in (w.partition("-")[0].lower() for w in wanted) if code in LANGUAGES), "en")
     texts = respondent_texts(language)
     response = page(
         "message",
@@ -115,9 +139,6 @@ def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
     if refused.retry_after:
         response["Retry-After"] = refused.retry_after
     return response
-
-
-_SPOKEN = frozenset({"en", "de", "es", "fr", "ar"})
 
 
 def unknown() -> Refused:
@@ -163,7 +184,17 @@ def personal(request: HttpRequest, token: str, organization: Organization, link:
     if link.answered and live.anonymous:
         raise Refused("answered", HTTPStatus.GONE)
     form = _form_token(request, live) if live.anonymous else None
-    visit = Visit(organization, live, definition, link, form, link.channel, client_ip(request))
+    visit = Visit(
+        organization,
+        live,
+        definition,
+        link,
+        form,
+        link.channel,
+        client_ip(request),
+        said=_said(request, definition),
+        flags=_flags(request, organization, live),
+    )
     home = reverse("respondent", args=[token])
     if request.method == "POST":
         _take_token(f"respond:{link.row_id}", BY_LINK)
@@ -182,10 +213,12 @@ def personal_done(request: HttpRequest, token: str, organization: Organization, 
     live = _live(link.survey_id)
     change = (
         None
-        if live.anonymous or live.state != Survey.State.LIVE or link.closed
+        if live.anonymous or not live.takes_answers(datetime.now(UTC)) or link.closed
         else reverse("respondent", args=[token])
     )
-    return _thank(request, organization, live, wanted=link.language, change=change, token=token)
+    form = _form_token(request, live) if live.anonymous else None
+    visit = Visit(organization, live, _definition(live), link, form, link.channel)
+    return _thank(request, visit, wanted=link.language, change=change, token=token)
 
 
 @respondent_page
@@ -231,7 +264,8 @@ def personal_privacy(request: HttpRequest, token: str, organization: Organizatio
     """`/r/<token>/privacy/`: who asks, what is stored, who sees it, and how accessible the pages are."""
     live = _live(link.survey_id)
     context = _context(request, organization, live, wanted=link.language, token=token)
-    return _explain(request, context, organization, live, home=reverse("respondent", args=[token]), named=True)
+    home = reverse("respondent", args=[token])
+    return _explain(request, context, organization, live, home=home, named=True, member=link.member)
 
 
 # -- open links --------------------------------------------------------------------------------------------------------
@@ -284,10 +318,12 @@ def answer_openly(
         live=live,
         definition=definition,
         link=None,
-        form=_form_token(request, live),
+        form=_form_token(request, live, place),
         channel=place.channel if place else channel if channel in OPEN_CHANNELS else "web",
         ip=client_ip(request),
         place=place,
+        said=_said(request, definition),
+        flags=_flags(request, organization, live),
     )
     if request.method == "POST":
         _take_token(f"respond:{visit.ip}", BY_ADDRESS)
@@ -298,10 +334,19 @@ def answer_openly(
 
 
 def thank_openly(
-    request: HttpRequest, organization: Organization, survey_id: UUID, *, embedded: bool = False
+    request: HttpRequest,
+    organization: Organization,
+    survey_id: UUID,
+    *,
+    embedded: bool = False,
+    place: Place | None = None,
 ) -> HttpResponse:
     """Thanks, at whatever place."""
-    return _thank(request, organization, _live(survey_id), wanted="", embedded=embedded)
+    live = _live(survey_id)
+    channel = place.channel if place else "web"
+    form = _form_token(request, live, place)
+    visit = Visit(organization, live, _definition(live), None, form, channel, place=place)
+    return _thank(request, visit, wanted="", embedded=embedded)
 
 
 def explain_openly(request: HttpRequest, organization: Organization, survey_id: UUID, *, home: str) -> HttpResponse:
@@ -315,7 +360,8 @@ def explain_openly(request: HttpRequest, organization: Organization, survey_id: 
 @with_open_survey
 def open_done(request: HttpRequest, organization: Organization, survey: Survey) -> HttpResponse:
     """Thanks after an open link."""
-    return thank_openly(request, organization, survey.pk)
+    place = place_of(token=request.GET.get("p", ""), survey_id=survey.pk)
+    return thank_openly(request, organization, survey.pk, place=place)
 
 
 @respondent_page
@@ -339,18 +385,56 @@ def _live(survey_id: UUID) -> LiveSurvey:
     return live
 
 
+def _definition(live: LiveSurvey) -> Definition:
+    if live.definition is None:
+        raise unknown()
+    return live.definition
+
+
 def _answerable(survey_id: UUID) -> tuple[LiveSurvey, Definition]:
     live = _live(survey_id)
-    if live.state != Survey.State.LIVE or live.definition is None:
+    if live.definition is None or not live.takes_answers(datetime.now(UTC)):
         raise Refused("closed", HTTPStatus.GONE)
     return live, live.definition
 
 
-def _form_token(request: HttpRequest, live: LiveSurvey) -> Any:
-    """The token that came back with the form or the address; a new one for a new visit, None for a wrong one."""
+def _said(request: HttpRequest, definition: Definition) -> dict[str, str]:
+    """The hidden fields: by their own names in the address, with a prefix in a form."""
+    if not definition.hidden:
+        return {}
+    posted = request.method == "POST"
+    given, prefix = (request.POST, HIDDEN_PREFIX) if posted else (request.GET, "")
+    return hidden_of_address(
+        definition, {hidden.id: given.get(f"{prefix}{hidden.id}", "") for hidden in definition.hidden}
+    )
+
+
+def _flags(request: HttpRequest, organization: Organization, live: LiveSurvey) -> tuple[str, ...]:
+    """What is odd about an answer that is being sent: somebody of the organisation is signed in in this browser.
+
+    Employees who answer a survey for employees are no oddity. One query or two, for a browser with our session only.
+    """
+    if request.method != "POST" or live.for_employees or settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return ()
+    user = request.user
+    if not user.is_authenticated:
+        return ()
+    return (STAFF_SESSION,) if membership_at(user, organization.slug) else ()
+
+
+def _form_token(request: HttpRequest, live: LiveSurvey, place: Place | None = None) -> FormToken | None:
+    """The token that came back with the form or the address; a new one for a new visit, None for a wrong one.
+
+    One query for a token over a week old: an answer that was begun can be finished until the survey closes.
+    """
     given = (request.POST if request.method == "POST" else request.GET).get("t", "")
     if given:
-        return read_form_token(live.id, given)
+        token = read_form_token(live.id, given)
+        if token and token.is_old:
+            known_by = place.source_id(token.nonce) if place else token.source_id
+            if not Response.objects.filter(survey_id=live.id, source_id=known_by).exists():
+                return None
+        return token
     return None if request.method == "POST" else new_form_token(live.id)
 
 
@@ -383,16 +467,18 @@ def _context(
         "language": language,
         "direction": _direction(language),
         "others": language_choices(definition, language),
-        "keep": _kept(request),
+        "keep": _kept(request, definition),
         "organization": organization,
         "anonymous": live.anonymous,
         "token": token,
     }
 
 
-def _kept(request: HttpRequest) -> str:
+def _kept(request: HttpRequest, definition: Definition) -> str:
     """The rest of the address, for the links to other languages."""
     kept = [(name, request.GET[name][:100]) for name in ("s", "t", "c", "p", "page") if name in request.GET]
+    if request.method != "POST":
+        kept += _said(request, definition).items()
     return f"&{urlencode(kept)}" if kept else ""
 
 
@@ -403,7 +489,11 @@ def _note_visit(request: HttpRequest, visit: Visit, link: LinkContext) -> None:
         kind: Literal["get", "head", "prefill"] = (
             "head" if request.method == "HEAD" else "prefill" if score is not None else "get"
         )
-        keeper.record_visit(link, kind=kind, score=score, user_agent=request.headers.get("User-Agent", ""))
+        agent = request.headers.get("User-Agent", "")
+        keeper.record_visit(link, kind=kind, score=score, user_agent=agent)
+        stored = visit.stored() if visit.organization.include_provisional else None
+        if stored and stored.state == Response.State.PROVISIONAL_DWELL and keeper.is_suspect(link, user_agent=agent):
+            void_dwell(visit)
 
 
 def _preselected(request: HttpRequest, definition: Definition) -> int | None:
@@ -416,15 +506,19 @@ def _show(request: HttpRequest, visit: Visit, home: str, *, wanted: str, token: 
     if visit.form is None and visit.invitation_id is None:
         return HttpResponseRedirect(home)
     stored = visit.stored()
+    if (stored is None or stored.state != Response.State.SUBMITTED) and is_full(visit.live):
+        raise Refused("closed", HTTPStatus.GONE)
     answers = dict(stored.answers) if stored else {}
+    if stored and visit.definition.hidden:
+        visit = replace(visit, said={**hidden_of_address(visit.definition, stored.attributes), **visit.said})
     chosen = _preselected(request, visit.definition)
     headline = visit.definition.headline
     prefilled = None
     if chosen is not None and headline and (stored is None or stored.state != Response.State.SUBMITTED):
         answers[headline.id] = prefilled = chosen
-    number = whole_number(request.GET.get("page", "")) or (
-        first_open_screen(visit.definition, answers) if stored and stored.state == Response.State.PARTIAL else 1
-    )
+    number = whole_number(request.GET.get("page", "")) or 1
+    if "page" not in request.GET and stored and stored.state == Response.State.PARTIAL:
+        number = first_open_screen(visit.definition, answers, visit.hidden)
     return _form_page(
         request, visit, home, answers, number, wanted=wanted, token=token, prefilled=prefilled, stored=stored
     )
@@ -446,7 +540,16 @@ def _form_page(
 ) -> HttpResponse:
     context = _context(request, visit.organization, visit.live, wanted=wanted, token=token)
     texts, language = context["t"], context["language"]
-    screen = build_screen(visit.definition, answers, number, language, errors)
+    screen = build_screen(
+        visit.definition,
+        answers,
+        number,
+        language,
+        errors,
+        values=_values(visit, answers, language),
+        file_names=_file_names(visit, answers),
+    )
+    said = tuple(visit.said.items())
     provisional_on = (
         visit.organization.include_provisional and prefilled is not None and visit.invitation_id is not None
     )
@@ -462,11 +565,13 @@ def _form_page(
             "screen": screen,
             "form_token": visit.form.text if visit.form else "",
             "channel": visit.channel if visit.link is None else "",
+            "said": [(f"{HIDDEN_PREFIX}{name}", text) for name, text in said],
+            "resume": _resume_address(visit, home, said, language) if screen.number > 1 else "",
             "survey_id": visit.live.id if visit.invitation_id and screen.total == 1 else "",
             "prefilled": texts[note].replace("{score}", str(prefilled)) if prefilled is not None else "",
             "progress": texts["progress"].format(n=screen.number, total=screen.total),
             "effort": effort(visit.definition, language),
-            "who": texts["identified" if named else "anonymous" if visit.live.anonymous else "unlinked"],
+            "who": texts[_who_sees(visit)],
             "may_contact": named and screen.is_last,
             "contact": bool(stored and stored.contact_ok) or request.POST.get("contact") == "1",
             "expired": expired,
@@ -477,6 +582,50 @@ def _form_page(
     )
 
 
+def _who_sees(visit: Visit) -> str:
+    """The sentence that says with what the answer is seen."""
+    if visit.live.anonymous:
+        return "anonymous"
+    if visit.link and visit.link.member:
+        return "member"
+    return "identified" if visit.is_named else "unlinked"
+
+
+def _values(visit: Visit, answers: Mapping[str, Any], language: str) -> PipedValues:
+    """What this visit's sentences may repeat. One query when the touchpoint is not the survey's own."""
+    link, live = visit.link, visit.live
+    own = (link.touchpoint_id if link else visit.place.touchpoint_id if visit.place else None) or live.touchpoint_id
+    return piped_values(
+        visit.definition,
+        answers,
+        language,
+        hidden=visit.hidden,
+        customer_name=link.name if link and not live.anonymous else "",
+        organization=visit.organization.name,
+        touchpoint=live.touchpoint_name if own == live.touchpoint_id else touchpoint_name(own),
+    )
+
+
+def _file_names(visit: Visit, answers: Mapping[str, Any]) -> dict[str, str]:
+    """What the files given so far are called. No query without any."""
+    ids = [answers[name] for name in visit.definition.file_questions if isinstance(answers.get(name), str)]
+    known = [pk for pk in map(parse_uuid, ids) if pk]
+    if not known:
+        return {}
+    rows = ResponseFile.objects.filter(pk__in=known, survey_id=visit.live.id)
+    return {str(pk): name for pk, name in rows.values_list("pk", "name")}
+
+
+def _resume_address(visit: Visit, home: str, said: tuple[tuple[str, str], ...], language: str) -> str:
+    """Where an answer that was begun goes on, on whatever device. A personal link is such an address by itself."""
+    if visit.form is None:
+        return ""
+    channel = [("c", visit.channel)] if visit.link is None else []
+    carried = visit.place.carried if visit.place else ()
+    query = urlencode([("t", visit.form.text), ("lang", language), *channel, *carried, *said])
+    return f"{settings.BASE_URL}{home}?{query}"
+
+
 def _save(request: HttpRequest, visit: Visit, home: str, *, wanted: str) -> HttpResponse:
     language = _language(request, visit.definition, wanted)
     token = home.rstrip("/").rpartition("/")[2] if visit.link else ""
@@ -484,8 +633,15 @@ def _save(request: HttpRequest, visit: Visit, home: str, *, wanted: str) -> Http
     if visit.form is None and visit.invitation_id is None:
         return _ask_again(request, visit, home, number, wanted=wanted, token=token)
     try:
+        if request.FILES:
+            _take_token(f"upload:{visit.link.row_id if visit.link else visit.ip}", UPLOADS)
         saved = save_screen(
-            visit, request.POST, number=number, back=request.POST.get("go") == "back", language=language
+            visit,
+            request.POST,
+            number=number,
+            back=request.POST.get("go") == "back",
+            language=language,
+            files=request.FILES,
         )
     except AlreadyAnswered:
         raise Refused("answered", HTTPStatus.GONE) from None
@@ -495,9 +651,10 @@ def _save(request: HttpRequest, visit: Visit, home: str, *, wanted: str) -> Http
         return _form_page(
             request, visit, home, saved.answers, saved.number, wanted=wanted, token=token, errors=saved.errors
         )
-    if saved.done:
-        return _go_on(request, f"{home}done/?lang={language}")
     form = f"&t={visit.form.text}" if visit.form else ""
+    if saved.done:
+        return _go_on(request, f"{home}done/?lang={language}{form if repeats_answers(visit.definition) else ''}")
+    form += f"&{urlencode(visit.said)}" if visit.said else ""
     channel = "" if visit.link else f"&c={visit.channel}"
     carried = f"&{urlencode(visit.place.carried)}" if visit.place and visit.place.carried else ""
     return _go_on(request, f"{home}?lang={language}&page={saved.number}{form}{channel}{carried}")
@@ -521,26 +678,28 @@ def _go_on(request: HttpRequest, address: str) -> HttpResponse:
 
 def _thank(
     request: HttpRequest,
-    organization: Organization,
-    live: LiveSurvey,
+    visit: Visit,
     *,
     wanted: str,
     change: str | None = None,
     token: str = "",
     embedded: bool = False,
 ) -> HttpResponse:
-    context = _context(request, organization, live, wanted=wanted, token=token)
-    definition = live.definition
-    assert definition is not None
-    title = definition.text(definition.thank_you.get("title", {}), context["language"])
-    text = definition.text(definition.thank_you.get("text", {}), context["language"])
+    live, definition = visit.live, visit.definition
+    context = _context(request, visit.organization, live, wanted=wanted, token=token)
+    language = context["language"]
+    stored = visit.stored() if repeats_answers(definition) else None
+    values = _values(visit, stored.answers if stored else {}, language)
+    said = {key: pipe(definition.text(text, language), values) for key, text in definition.thank_you.items()}
+    link = definition.thank_you_link
     return page(
         "message",
         {
             **context,
-            "heading": title or context["t"]["done"],
-            "text": text or context["t"]["done_close"],
-            "change": f"{change}?lang={context['language']}" if change else "",
+            "heading": said.get("title") or context["t"]["done"],
+            "text": said.get("text") or context["t"]["done_close"],
+            "change": f"{change}?lang={language}" if change else "",
+            "link": link and {"url": link.url, "label": definition.text(link.label, language)},
             "embedded": embedded,
             "embed_state": "done",
         },
@@ -555,11 +714,20 @@ def _explain(
     *,
     home: str,
     named: bool,
+    member: bool = False,
 ) -> HttpResponse:
-    about = "anonymous" if live.anonymous else "identified" if named else "unlinked"
+    about = "anonymous" if live.anonymous else "member" if member else "identified" if named else "unlinked"
     texts = context["t"]
     personal_text = texts[f"privacy_{about}"].replace("{threshold}", str(organization.anonymity_threshold))
-    return page("privacy", {**context, "home": f"{home}?lang={context['language']}", "personal": personal_text})
+    return page(
+        "privacy",
+        {
+            **context,
+            "home": f"{home}?lang={context['language']}",
+            "personal": personal_text,
+            "files": bool(live.definition and live.definition.file_questions),
+        },
+    )
 
 
 @public_view
