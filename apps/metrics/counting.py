@@ -15,7 +15,6 @@ from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
-    BooleanField,
     Case,
     Count,
     DateField,
@@ -34,10 +33,14 @@ from django.db.models import (
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
+from apps.metrics.models import ScoreHistogram
 from apps.metrics.scored_answers import COUNTS, further_questions
 from apps.metrics.selection import Selection, Which, attribute
-from apps.metrics.statistics import Histogram, hidden_groups, released_blocks
-from apps.metrics.statistics.privacy import DayCount
+from apps.metrics.statistics import Histogram
+from apps.metrics.statistics.privacy import Atom, Circumstances, atoms, enough, steps_for
+from apps.metrics.statistics.privacy import Cell as PrivateCell
+from apps.organizations.queries import unit_tree
+from apps.organizations.unit_tree import UnitTree
 from apps.segments.models import SegmentMember
 from apps.surveys.models import Survey
 
@@ -153,9 +156,6 @@ COLUMNS = {
     "unit": "unit_id",
 }
 """Splits that both tables know, and the column that each is by."""
-
-OF_SURVEY = ("survey", "relationship")
-"""Splits by a property of the survey, which tell nothing of one answer."""
 
 PERIODS: dict[Interval, Grouping] = {
     "day": F("day"),
@@ -342,85 +342,104 @@ def _count_anonymous(
 ) -> Tallies:
     """Counts of one anonymous survey, as far as they may be shown (statistics/privacy.py says why).
 
-    The survey is read whole, by day, so that every window is cut at the same blocks. Two filters at once, or a filter
-    and a split, would allow far too many subtractions: then all of it is hidden.
+    The survey is read whole, from the histograms, so that every question is cut into the same atoms whatever is asked.
     """
-    inside = selection.dimensions()
-    keys: dict[str, Grouping] = {"day": F("day")}
-    keys["inside"] = (
-        Case(When(inside, then=Value(True)), default=Value(False), output_field=BooleanField())
-        if inside
-        else Value(True, output_field=BooleanField())
-    )
-    if split.by:
-        keys["key"] = split.expressions()["key"]
-    cells = _cells(selection, split.folded, [survey.id], metrics, Q(), keys)
-    cuts = sum(
-        (
-            selection.touchpoints is not None and survey.touchpoint_id not in selection.touchpoints,
-            selection.channels is not None,
-            selection.units is not None,
-            len(selection.attributes),
-            split.by is not None and split.by not in OF_SURVEY,
-        )
-    )
+    rows = ScoreHistogram.objects.filter(survey=survey.id, metric__in=metrics, is_imported=False)
+    keys = {name: F(column) for name, column in CIRCUMSTANCES.items()} | {"question": F("question")}
+    found = _grouped(rows, F("metric"), F("scale"), keys, lambda index: Sum(f"c{index}"))
+    tree = unit_tree() if any(row.keys["unit"] for row in found) else UnitTree({}, {})
+    questions: dict[tuple[str, int, str], list[PrivateCell]] = defaultdict(list)
+    for row in found:
+        where = circumstances(row.keys, tree)
+        scores = {score: count for score, count in enumerate(row.counts) if count}
+        questions[row.metric, row.scale, row.keys["question"]].append(PrivateCell(where, sum(row.counts), scores))
     tallies: Tallies = defaultdict(Tally)
-    for metric in {cell.metric for cell in cells}:
-        of_metric = [cell for cell in cells if cell.metric == metric]
-        groups = {cell.keys.get("key") for cell in of_metric}
-        for name, window in windows.items():
-            for key in groups:
-                _release(tallies, selection, split, Slot(metric, name, key=key), of_metric, window, cuts)
-            if split.by:
-                _hide_complements(tallies, [Slot(metric, name, key=key) for key in groups], selection.threshold)
+    for (metric, scale, _question), cells in questions.items():
+        steps = steps_for(cells, employees=survey.employees)
+        for atom in atoms(cells, steps, enough(selection.threshold), selection.threshold):
+            _release(tallies, selection, survey, split, metric, scale, atom, windows)
+        if sum(cell.n for cell in cells) < selection.threshold:
+            for cell in cells:
+                _release(tallies, selection, survey, split, metric, scale, (cell,), windows, whole=False)
     return tallies
+
+
+CIRCUMSTANCES = {"day": "day", "unit": "unit_id", "touchpoint": "touchpoint_id", "channel": "channel"}
+"""What an anonymous answer is told apart by, and the columns of it."""
+
+
+def circumstances(keys: Mapping[str, Any], tree: UnitTree) -> Circumstances:
+    """The circumstances of a group of answers by those columns."""
+    path = tuple(unit.id for unit in tree.path(keys["unit"])) if keys["unit"] else ()
+    return Circumstances(keys["day"], path, keys["touchpoint"], keys["channel"])
 
 
 def _release(
     tallies: Tallies,
     selection: Selection,
+    survey: SurveyFacts,
     split: Split,
-    slot: Slot,
-    cells: Sequence[Cell],
-    window: tuple[date, date],
-    cuts: int,
+    metric: str,
+    scale: int,
+    atom: Atom,
+    windows: Mapping[str, tuple[date, date]],
+    whole: bool = True,
 ) -> None:
-    """Add what may be shown of one group to its slots, and note how much may not."""
-    ours = [cell for cell in cells if cell.keys["inside"] and cell.keys.get("key") == slot.key]
-    days: dict[date, list[int]] = defaultdict(lambda: [0, 0])
-    for cell in cells:
-        chosen = cell.keys["inside"] and cell.keys.get("key") == slot.key
-        days[cell.keys["day"]][0 if chosen else 1] += sum(cell.counts)
-    blocks = []
-    if cuts <= 1:
-        blocks = released_blocks([DayCount(day, *counts) for day, counts in days.items()], selection.threshold)
-    spans = {slot: window}
-    if split.interval:
-        for day in days:
-            start = period_of(day, split.interval)
-            spans[replace(slot, period=start)] = (
-                max(start, window[0]),
-                min(next_period(start, split.interval) - timedelta(days=1), window[1]),
-            )
-    for target, (first, last) in spans.items():
-        shown = [block for block in blocks if block.first >= first and block.last <= last]
-        for cell in ours:
-            day = cell.keys["day"]
-            if not first <= day <= last:
+    """Add an atom to every slot that it lies wholly inside, and note in the others how much of it stays hidden.
+
+    Touchpoint and channel are not crossed with each other: who narrows twice looks for somebody.
+    """
+    crossed = sum(
+        (
+            selection.touchpoints is not None and survey.touchpoint_id not in selection.touchpoints,
+            selection.channels is not None,
+            split.by in ("touchpoint", "channel") and split.by is not None,
+        )
+    )
+    tellable = whole and crossed < 2 and not selection.tells_people_apart and split.by in (None, *COLUMNS)
+    wanted = selection.covers
+    keys = [_key_of(cell.where, split, survey) for cell in atom]
+    common = _common_key(atom, keys, split) if tellable and all(wanted(cell.where) for cell in atom) else NOTHING
+    for name, window in windows.items():
+        days = [cell.where.day for cell in atom]
+        spans: dict[date | None, tuple[date, date]] = {None: window}
+        if split.interval:
+            for day in days:
+                start = period_of(day, split.interval)
+                end = min(next_period(start, split.interval) - timedelta(days=1), window[1])
+                spans[start] = (max(start, window[0]), end)
+        for period, (first, last) in spans.items():
+            if common is not NOTHING and all(first <= day <= last for day in days):
+                tally = tallies[Slot(metric, name, period, common)]
+                for cell in atom:
+                    tally.add(scale, [int(cell.sums.get(score, 0)) for score in range(len(COUNTS))])
                 continue
-            if any(block.first <= day <= block.last for block in shown):
-                tallies[target].add(cell.scale, cell.counts)
-            else:
-                tallies[target].hidden += sum(cell.counts)
+            for cell, key in zip(atom, keys, strict=True):
+                if wanted(cell.where) and first <= cell.where.day <= last:
+                    tallies[Slot(metric, name, period, key)].hidden += cell.n
 
 
-def _hide_complements(tallies: Tallies, slots: Sequence[Slot], threshold: int) -> None:
-    counts = {
-        slot: sum(map(sum, tallies[slot].scales.values())) or min(tallies[slot].hidden, threshold - 1)
-        for slot in slots
-        if slot in tallies
-    }
-    for slot in hidden_groups(counts, threshold):
-        tally = tallies[slot]
-        tally.hidden += sum(map(sum, tally.scales.values()))
-        tally.scales.clear()
+NOTHING = object()
+"""No group that an atom could be shown in."""
+
+
+def _key_of(where: Circumstances, split: Split, survey: SurveyFacts) -> Any:
+    """The group of a split that these answers belong to."""
+    if split.by == "unit":
+        return where.unit[-1] if where.unit else None
+    if split.by in ("touchpoint", "channel"):
+        return getattr(where, split.by)
+    return {"survey": survey.id, "relationship": survey.relationship}.get(split.by or "")
+
+
+def _common_key(atom: Atom, keys: Sequence[Any], split: Split) -> Any:
+    """The one group that all of an atom belongs to: of units the deepest that holds them all. NOTHING if there is none.
+
+    Groups by unit are added up the tree afterwards, so an atom of several teams counts from their common branch on.
+    """
+    if len(set(keys)) == 1:
+        return keys[0]
+    if split.by != "unit":
+        return NOTHING
+    shared = [level[0] for level in zip(*(cell.where.unit for cell in atom), strict=False) if len(set(level)) == 1]
+    return shared[-1] if shared else NOTHING

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import reduce
+from operator import or_
 from typing import Literal
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from django.db.models.functions import Coalesce
 
 from apps.metrics.models import ScoreHistogram
 from apps.metrics.scored_answers import counted_states
+from apps.metrics.statistics.privacy import Circumstances
 from apps.segments.models import SegmentMember
 from apps.surveys.models import Response
 
@@ -27,6 +30,7 @@ class Selection:
     None means no filter; an empty set means nothing at all. Each of `populations` is a set of segments: the customer
     who answered belongs to one of them now; an answer without a customer belongs to none. `first` and `last` are whole
     days, both included; `since` and `until` are instants, `until` excluded. Only one of the two pairs is used.
+    `states` are states of the answer in place of those that count; one of `flags` must stand at the answer.
     """
 
     surveys: frozenset[UUID] | None = None
@@ -43,11 +47,40 @@ class Selection:
     zone: tzinfo = UTC
     threshold: int = 5
     include_provisional: bool = False
+    languages: frozenset[str] | None = None
+    versions: frozenset[int] | None = None
+    states: frozenset[str] | None = None
+    flags: frozenset[str] | None = None
 
     @property
     def folded(self) -> bool:
         """Whether the histograms can answer: they know survey, touchpoint, channel, unit and day, and no more."""
-        return not self.attributes and not self.populations and self.since is None and self.until is None
+        return not self.tells_people_apart and not self.populations and self.since is None and self.until is None
+
+    @property
+    def tells_people_apart(self) -> bool:
+        """Whether it filters by what only single answers have. Of an anonymous survey nothing is shown then."""
+        return bool(self.attributes) or any(
+            wanted is not None for wanted in (self.languages, self.versions, self.states, self.flags)
+        )
+
+    def covers(self, where: Circumstances) -> bool:
+        """Whether answers in these circumstances are selected, by everything but the time."""
+        return (
+            (self.touchpoints is None or where.touchpoint in self.touchpoints)
+            and (self.channels is None or where.channel in self.channels)
+            and (self.units is None or (bool(where.unit) and where.unit[-1] in self.units))
+        )
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything but the choice of surveys is filtered."""
+        return self.first is not None or self.last is not None or not self.folded or self.cut
+
+    @property
+    def cut(self) -> bool:
+        """Whether touchpoint, channel or unit is filtered."""
+        return any(wanted is not None for wanted in (self.touchpoints, self.channels, self.units))
 
     @property
     def days(self) -> tuple[date, date]:
@@ -80,6 +113,12 @@ class Selection:
             q &= Q(unit__in=self.units)
         for index, (_, value) in enumerate(self.attributes):
             q &= Q(**{f"attribute{index}": value})
+        for name in ("language", "version", "state"):
+            wanted = getattr(self, f"{name}s")
+            if wanted is not None:
+                q &= Q(**{f"{name}__in": wanted})
+        if self.flags is not None:
+            q &= reduce(or_, (Q(flags__contains=[flag]) for flag in sorted(self.flags)), Q(pk__in=[]))
         for segments in self.populations:
             q &= Q(Exists(SegmentMember.objects.filter(segment__in=segments, customer=OuterRef("customer"))))
         return q
@@ -112,7 +151,9 @@ class Selection:
 
     def responses(self) -> QuerySet[Response]:
         """Responses that count, not yet filtered, with the attributes that `dimensions` compares."""
-        rows = Response.objects.filter(state__in=counted_states(self.include_provisional))
+        rows = Response.objects.all()
+        if self.states is None:
+            rows = rows.filter(state__in=counted_states(self.include_provisional))
         return rows.alias(**{f"attribute{index}": attribute(name) for index, (name, _) in enumerate(self.attributes)})
 
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.metrics.statistics import (
     RULES,
-    DayCount,
     Histogram,
     Reading,
     adjusted_net_difference,
     compare,
     compare_beliefs,
-    hidden_groups,
     measure,
     measure_response_rate,
     newcombe_difference,
     rank_positions,
-    released_blocks,
     reliability_of,
     rule_for,
     t_interval,
@@ -295,51 +289,6 @@ def test_a_stage_shows_its_worst_usable_touchpoint():
 
 
 # Anonymity
-
-
-@given(st.dictionaries(st.integers(), st.integers(0, 20)), st.integers(3, 10))
-def test_hidden_groups_cannot_be_subtracted_from_their_total(groups, threshold):
-    hidden = hidden_groups(groups, threshold)
-    assert all(groups[key] >= threshold for key in groups if key not in hidden and groups[key])
-    together = sum(groups[key] for key in hidden)
-    everything_hidden = all(key in hidden for key, n in groups.items() if n)
-    assert together == 0 or together >= threshold or everything_hidden
-
-
-def test_complement_of_a_small_group_is_hidden_with_it():
-    assert hidden_groups({"web": 20, "kiosk": 8, "phone": 2}, 5) == {"phone", "kiosk"}
-    assert hidden_groups({"web": 20, "kiosk": 0}, 5) == set()
-
-
-DAYS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=30).map(
-    lambda rows: [DayCount(date(2026, 1, 1) + timedelta(i), *row) for i, row in enumerate(rows)]
-)
-
-
-@given(DAYS, st.integers(3, 10))
-def test_released_blocks_hold_enough_answers_inside_and_outside(days, threshold):
-    blocks = released_blocks(days, threshold)
-    for block in blocks:
-        held = [count for count in days if block.first <= count.day <= block.last]
-        assert sum(count.inside for count in held) >= threshold
-        outside = sum(count.outside for count in held)
-        assert outside == 0 or outside >= threshold
-    assert all(a.last < b.first for a, b in pairwise(blocks))
-    if blocks:
-        covered = sum(c.inside for c in days if blocks[0].first <= c.day <= blocks[-1].last)
-        assert covered == sum(count.inside for count in days), "every answer belongs to a block"
-
-
-@given(DAYS)
-def test_everything_is_released_together_when_nothing_is_selected_away(days):
-    alone = [DayCount(count.day, count.inside, 0) for count in days]
-    total = sum(count.inside for count in alone)
-    assert bool(released_blocks(alone, 5)) == (total >= 5)
-
-
-def test_a_selection_that_isolates_the_others_is_not_released():
-    days = [DayCount(date(2026, 1, day), 2, 1 if day == 3 else 0) for day in range(1, 9)]
-    assert released_blocks(days, 5) == []
 
 
 # Belief against measurement

@@ -15,7 +15,7 @@ from .beliefs import Comparison, Reading, compare_beliefs, rank_positions
 from .differences import Difference, adjusted_net_difference, newcombe_difference, normal_p, welch_difference
 from .histogram import SCALES, Histogram, lowest_score
 from .intervals import Interval, adjusted_wald, t_interval, t_quantile, wilson
-from .privacy import COMMENT_THRESHOLD, Block, DayCount, hidden_groups, released_blocks
+from .privacy import COMMENT_THRESHOLD
 from .scores import (
     HEADLINE_RULES,
     RULES,
@@ -38,9 +38,7 @@ __all__ = [
     "HEADLINE_RULES",
     "RULES",
     "SCALES",
-    "Block",
     "Comparison",
-    "DayCount",
     "Difference",
     "Histogram",
     "Interval",
@@ -55,14 +53,12 @@ __all__ = [
     "adjusted_wald",
     "compare",
     "compare_beliefs",
-    "hidden_groups",
     "lowest_score",
     "measure",
     "measure_response_rate",
     "newcombe_difference",
     "normal_p",
     "rank_positions",
-    "released_blocks",
     "reliability_of",
     "rule_for",
     "t_interval",
