@@ -378,3 +378,81 @@ WORDS: Final[Mapping[str, Text]] = {
     "early": _in("Earlier", "Früher", "Antes", "Plus tôt", "قبل الموعد"),
     "late": _in("Later", "Später", "Más tarde", "Plus tard", "بعد الموعد"),
 }
+
+NEW_QUESTIONS: Final[Mapping[str, Text]] = {
+    "rating": _in(
+        "How would you rate it?",
+        "Wie bewerten Sie es?",
+        "¿Cómo lo valora?",
+        "Quelle note donnez-vous\u202f?",
+        "كيف تقيّمه؟",
+    ),
+    "choice": _in(
+        "Which of these applies?",
+        "Was davon trifft zu?",
+        "¿Cuál de estas opciones corresponde?",
+        "Qu’est-ce qui correspond\u202f?",
+        "أي مما يلي ينطبق؟",
+    ),
+    "multi_choice": _in(
+        "Which of these apply?",
+        "Was davon trifft alles zu?",
+        "¿Cuáles de estas opciones corresponden?",
+        "Lesquels correspondent\u202f?",
+        "ما الذي ينطبق مما يلي؟",
+    ),
+    "matrix": QUESTIONS["parts_satisfied"],
+    "ranking": _in(
+        "What matters most to you?",
+        "Was ist Ihnen am wichtigsten?",
+        "¿Qué es lo más importante para usted?",
+        "Qu’est-ce qui compte le plus pour vous\u202f?",
+        "ما الأهم بالنسبة إليك؟",
+    ),
+    "text": _in(
+        "What would you like to tell us?",
+        "Was möchten Sie uns mitteilen?",
+        "¿Qué le gustaría decirnos?",
+        "Que souhaitez-vous nous dire\u202f?",
+        "ما الذي تود أن تخبرنا به؟",
+    ),
+    "number": _in(
+        "How many were there?",
+        "Wie viele waren es?",
+        "¿Cuántos fueron?",
+        "Combien y en avait-il\u202f?",
+        "كم كان العدد؟",
+    ),
+    "date": _in("When was that?", "Wann war das?", "¿Cuándo fue?", "Quand était-ce\u202f?", "متى كان ذلك؟"),
+    "consent": _in(
+        "You may contact me about my answer.",
+        "Sie dürfen mich zu meiner Antwort kontaktieren.",
+        "Pueden contactarme sobre mi respuesta.",
+        "Vous pouvez me contacter au sujet de ma réponse.",
+        "يمكنكم التواصل معي بشأن إجابتي.",
+    ),
+    "statement": _in(
+        "Just a few more questions.",
+        "Nur noch wenige Fragen.",
+        "Solo unas preguntas más.",
+        "Encore quelques questions.",
+        "بضعة أسئلة أخرى فقط.",
+    ),
+    "file": _in(
+        "You can add a photo or a document here.",
+        "Hier können Sie ein Foto oder Dokument hinzufügen.",
+        "Aquí puede añadir una foto o un documento.",
+        "Vous pouvez ajouter ici une photo ou un document.",
+        "يمكنك إضافة صورة أو مستند هنا.",
+    ),
+}
+"""What a question that was just added asks, by its type."""
+
+NEW_CHOICES: Final[tuple[Text, ...]] = (
+    _in("Option 1", "Option 1", "Opción 1", "Option 1", "الخيار 1"),
+    _in("Option 2", "Option 2", "Opción 2", "Option 2", "الخيار 2"),
+)
+NEW_ROWS: Final[tuple[Text, ...]] = (
+    _in("Row 1", "Zeile 1", "Fila 1", "Ligne 1", "السطر 1"),
+    _in("Row 2", "Zeile 2", "Fila 2", "Ligne 2", "السطر 2"),
+)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from apps.surveys.definition import Definition, parse_definition
+from apps.surveys.definition import Definition, Question, parse_definition
 
 SCORE_QUESTION: Final = "score"
 REASON_QUESTION: Final = "reason"
@@ -282,6 +282,28 @@ def is_standard_wording(definition: Definition, kind: str, organization_name: st
         for code in definition.languages
         if code.partition("-")[0] in LANGUAGE_NAMES
     )
+
+
+def is_standard_question(
+    question: Question, language: str, organization_name: str, touchpoint_name: str = "", *, audience: str = "customers"
+) -> bool:
+    """Whether an NPS, CSAT or CES question asks in one language what the metric's rule says.
+
+    True for every other question and for languages without a standard wording. CSAT may be about any subject; the
+    organisation's name may also be repeated by ``{{ organization }}``; of employees eNPS has a wording of its own.
+    """
+    kind, code = question.type, language.partition("-")[0]
+    if kind not in _TITLES or code not in LANGUAGE_NAMES or language not in question.title:
+        return True
+    asked = re.sub(r"\{\{\s*organization\s*\}\}", lambda _found: organization_name.strip(), question.title[language])
+    titles = [_TITLES[kind].get(language) or _TITLES[kind][code]]
+    if kind == "nps" and audience == "employees":
+        titles.append(_EMPLOYEE_TITLES[code])
+    for title in titles:
+        pattern = re.escape(title).replace(r"\{organization\}", re.escape(organization_name.strip()))
+        if re.fullmatch(pattern.replace(r"\{touchpoint\}", "(?s:.+)"), asked.strip()):
+            return True
+    return False
 
 
 def is_right_to_left(language: str) -> bool:

@@ -19,6 +19,7 @@ from apps.surveys.services.responses import (
 )
 from apps.surveys.services.surveys import (
     close_survey,
+    create_from_template,
     create_survey,
     delete_survey,
     publish_survey,
@@ -32,6 +33,7 @@ __all__ = [
     "RecordedList",
     "close_survey",
     "close_surveys_that_ended",
+    "create_from_template",
     "create_survey",
     "delete_response",
     "delete_responses",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
@@ -15,10 +16,12 @@ from django.utils.translation import gettext as _
 from apps.audit.services import record
 from apps.organizations.models import Organization
 from apps.outbox.services import emit
+from apps.surveys.catalogue import TEMPLATES
 from apps.surveys.definition import Definition, Question, parse_definition, problems_before_publication
 from apps.surveys.entries import read_language
 from apps.surveys.live import forget_survey, published_definition, tell_processes
 from apps.surveys.models import Response, Survey, SurveyVersion
+from apps.surveys.services.steps import note_step
 from apps.surveys.wording import standard_definition
 from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
@@ -27,9 +30,11 @@ from cxm.scope import current_tenant_id
 
 FIELDS: Final = (
     "name", "slug", "kind", "relationship", "anonymous", "audience", "touchpoint", "languages", "definition",
+    "closes_at", "answer_limit",
 )  # fmt: skip
 MAX_NAME: Final = 120
 MAX_DEFINITION_BYTES: Final = 512 * 1024
+MAX_ANSWER_LIMIT: Final = 10_000_000
 _FIXED_ONCE_PUBLISHED: Final = ("kind", "anonymous", "audience", "slug")
 
 
@@ -46,11 +51,14 @@ def create_survey(
     languages: Sequence[str] | None = None,
     definition: dict[str, Any] | None = None,
     slug: str = "",
+    closes_at: datetime | None = None,
+    answer_limit: int | None = None,
 ) -> Survey:
     """Make a draft. Without a definition it has the standard question of its kind and one open question.
 
-    ``languages`` default to the definition's, else to the organisation's default language. Raises DomainErrors naming
-    each field. Emits ``surveys.survey_created``.
+    ``languages`` default to the definition's, else to the organisation's default language. It takes no answers from
+    ``closes_at`` on, nor once it has ``answer_limit`` submitted ones. Raises DomainErrors naming each field. Emits
+    ``surveys.survey_created``.
     """
     actor.require("surveys.edit")
     organization = _organization()
@@ -64,9 +72,11 @@ def create_survey(
             "touchpoint": touchpoint,
             "languages": languages,
             "slug": slug,
+            "closes_at": closes_at,
+            "answer_limit": answer_limit,
         }
     )
-    given = _read_definition(definition) if definition else None
+    given = read_definition(definition) if definition else None
     spoken = values.pop("languages") or (given.languages if given else (organization.default_language,))
     parsed = given or standard_definition(
         values["kind"], spoken, organization.name, touchpoint.name if touchpoint else ""
@@ -85,6 +95,45 @@ def create_survey(
 
 
 @transaction.atomic
+def create_from_template(
+    *,
+    actor: Actor,
+    template: str,
+    name: str = "",
+    touchpoint: Touchpoint | None = None,
+    languages: Sequence[str] | None = None,
+    **settings: Any,
+) -> Survey:
+    """Make a draft from the catalogue, in these languages (else the organisation's default one).
+
+    ``settings`` are those of ``create_survey``; what is not given is the template's. Raises DomainErrors.
+    """
+    chosen = TEMPLATES.get(template)
+    if chosen is None:
+        known = ", ".join(TEMPLATES)
+        raise DomainError(
+            _("There is no such template. Choose one of %(ids)s.") % {"ids": known}, field="template", code="choice"
+        )
+    organization = _organization()
+    spoken = _clean({"languages": languages}).get("languages") or (organization.default_language,)
+    definition = chosen.definition(spoken, organization.name, touchpoint.name if touchpoint else "")
+    given = {
+        "kind": chosen.kind,
+        "relationship": chosen.relationship and touchpoint is None,
+        "anonymous": chosen.anonymous,
+        "audience": chosen.audience,
+        **settings,
+    }
+    return create_survey(
+        actor=actor,
+        name=name.strip() or str(chosen.name),
+        touchpoint=touchpoint,
+        definition=definition.to_json(),
+        **given,
+    )
+
+
+@transaction.atomic
 def update_survey(*, actor: Actor, survey: Survey, **changes: Any) -> Survey:
     """Change the draft: any of ``FIELDS``. What is published stays as it is until the next publication.
 
@@ -92,7 +141,7 @@ def update_survey(*, actor: Actor, survey: Survey, **changes: Any) -> Survey:
     anonymity, audience and address are fixed by the first publication. Raises DomainErrors, Conflict.
     """
     actor.require("surveys.edit")
-    survey = _lock(survey)
+    survey = lock_survey(survey)
     given = {name: value for name, value in changes.items() if name in FIELDS}
     raw_definition = given.pop("definition", None)
     values = _clean(given)
@@ -105,11 +154,11 @@ def update_survey(*, actor: Actor, survey: Survey, **changes: Any) -> Survey:
         del values["slug"]
     spoken = values.pop("languages", None)
     kind_changed = "kind" in values and values["kind"] != survey.kind
-    before = {field: getattr(survey, field) for field in ("definition", "languages", *values)}
+    before = {field: getattr(survey, field) for field in values}
     for field, value in values.items():
         setattr(survey, field, value)
     if raw_definition:
-        parsed = _read_definition(raw_definition)
+        parsed = read_definition(raw_definition)
         if spoken and tuple(spoken) != parsed.languages:
             parsed = _in_languages(parsed, spoken, survey)
     elif kind_changed:
@@ -118,22 +167,42 @@ def update_survey(*, actor: Actor, survey: Survey, **changes: Any) -> Survey:
         parsed = _in_languages(parse_definition(survey.definition), spoken, survey)
     else:
         parsed = None
-    if parsed:
-        survey.definition, survey.languages = parsed.to_json(), list(parsed.languages)
     changed = [field for field, value in before.items() if getattr(survey, field) != value]
     if changed:
         _save(survey, update_fields=[*changed, "updated_at"])
         record(actor=actor, action="surveys.changed", target=survey, fields=changed)
         emit("surveys.survey_changed", {"survey": str(survey.pk)})
         _forget(survey)
+    if parsed:
+        write_draft(actor=actor, survey=survey, parsed=parsed)
     return survey
+
+
+def write_draft(*, actor: Actor, survey: Survey, parsed: Definition, note: bool = True) -> bool:
+    """Store the draft of a locked survey, as a step to undo unless ``note`` is off. Whether it is another one."""
+    before, after = survey.definition, json.loads(json.dumps(parsed.to_json()))
+    changed = [
+        field
+        for field, value in (("definition", after), ("languages", list(parsed.languages)))
+        if getattr(survey, field) != value
+    ]
+    if not changed:
+        return False
+    survey.definition, survey.languages = after, list(parsed.languages)
+    survey.save(update_fields=[*changed, "updated_at"])
+    if note and before != after:
+        note_step(actor=actor, survey=survey, before=before, after=after)
+    record(actor=actor, action="surveys.changed", target=survey, fields=changed)
+    emit("surveys.survey_changed", {"survey": str(survey.pk)})
+    _forget(survey)
+    return True
 
 
 @transaction.atomic
 def use_standard_wording(*, actor: Actor, survey: Survey) -> Survey:
     """Put the draft back to the standard question of its kind and one open question, in the survey's languages."""
     actor.require("surveys.edit")
-    survey = _lock(survey)
+    survey = lock_survey(survey)
     return update_survey(actor=actor, survey=survey, definition=_standard(survey, survey.languages).to_json())
 
 
@@ -145,7 +214,7 @@ def publish_survey(*, actor: Actor, survey: Survey) -> SurveyVersion:
     that a published survey may not lack: texts in every language, question ids that keep their meaning.
     """
     actor.require("surveys.publish")
-    survey = _lock(survey)
+    survey = lock_survey(survey)
     definition = parse_definition(survey.definition)
     latest = _latest(survey)
     previous = published_definition(survey.pk, latest.number) if latest else None
@@ -177,7 +246,7 @@ def publish_survey(*, actor: Actor, survey: Survey) -> SurveyVersion:
 def close_survey(*, actor: Actor, survey: Survey) -> Survey:
     """Take no further answers; those there stay. Closing twice changes nothing. Raises Conflict for a draft."""
     actor.require("surveys.publish")
-    survey = _lock(survey)
+    survey = lock_survey(survey)
     if survey.state == Survey.State.DRAFT:
         raise Conflict(_("A draft takes no answers yet: publish or delete it."), code="draft")
     if survey.state == Survey.State.LIVE:
@@ -193,7 +262,7 @@ def close_survey(*, actor: Actor, survey: Survey) -> Survey:
 def delete_survey(*, actor: Actor, survey: Survey) -> None:
     """Remove a survey that nobody has answered. Raises Conflict otherwise: answers are never deleted on the way."""
     actor.require("surveys.edit")
-    survey = _lock(survey)
+    survey = lock_survey(survey)
     if survey.current_version and Response.objects.filter(survey=survey).exists():
         raise Conflict(_("This survey has answers: close it instead of deleting it."), code="answered")
     record(actor=actor, action="surveys.deleted", target=survey)
@@ -206,7 +275,8 @@ def delete_survey(*, actor: Actor, survey: Survey) -> None:
     _forget(survey)
 
 
-def _lock(survey: Survey) -> Survey:
+def lock_survey(survey: Survey) -> Survey:
+    """The survey as it is now, locked until the transaction ends. Raises NotFound."""
     found = Survey.objects.select_for_update().filter(pk=survey.pk).first()
     if found is None:
         raise NotFound
@@ -226,8 +296,8 @@ def _standard(survey: Survey, languages: Sequence[str]) -> Definition:
     return standard_definition(survey.kind, languages, _organization().name, touchpoint.name if touchpoint else "")
 
 
-def _read_definition(raw: Any) -> Definition:
-    """The definition, its errors named under ``definition``."""
+def read_definition(raw: Any) -> Definition:
+    """The definition, at most 512 kB. Raises DomainErrors whose fields are paths under ``definition``."""
     try:
         if isinstance(raw, dict) and len(json.dumps(raw)) > MAX_DEFINITION_BYTES:
             raise DomainError(_("This definition is too large: 512 kB at most."), code="too_large")
@@ -284,6 +354,15 @@ def _clean(values: dict[str, Any]) -> dict[str, Any]:
     for field in ("relationship", "anonymous"):
         if field in values and not isinstance(values[field], bool):
             wrong(field, "type", _("This must be true or false."))
+    if values.get("closes_at") is not None and not (
+        isinstance(values["closes_at"], datetime) and timezone.is_aware(values["closes_at"])
+    ):
+        wrong("closes_at", "time", _("Give a time with its zone, such as 2026-12-31T18:00:00Z."))
+    limit = values.get("answer_limit")
+    if limit is not None and (
+        isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_ANSWER_LIMIT
+    ):
+        wrong("answer_limit", "range", _("Give a whole number from 1 to %(n)d.") % {"n": MAX_ANSWER_LIMIT})
     if values.get("slug"):
         slug = values["slug"] = str(values["slug"]).strip().lower()
         if slugify(slug) != slug or len(slug) > 80:
