@@ -93,12 +93,14 @@ def life_of(customer: Customer, today: dt.date, zone: ZoneInfo, chance: random.R
         if chance.random() < share and when <= yesterday:
             yield at(when), name, channel, {}
     leaves = day + dt.timedelta(days=chance.randrange(90, 400)) if chance.random() < LEAVES else None
-    yield from _invoices(day, min(leaves or yesterday, yesterday), price, at, chance)
+    yield from _invoices(customer, day, min(leaves or yesterday, yesterday), price, at, chance)
     if leaves and leaves <= yesterday:
         yield at(leaves), "Contract Cancelled", chance.choice(["web", "mail", "phone"]), {"tariff": tariff}
 
 
-def _invoices(start: dt.date, end: dt.date, price: float, at: Any, chance: random.Random) -> Iterator[Event]:
+def _invoices(
+    customer: Customer, start: dt.date, end: dt.date, price: float, at: Any, chance: random.Random
+) -> Iterator[Event]:
     """A month after the order the first invoice, then one every month; most are paid in time, some lead to a call."""
     careful = chance.random() < QUICK_PAYMENT
     issued, number = start + dt.timedelta(days=INVOICE_EVERY), 1
@@ -112,7 +114,9 @@ def _invoices(start: dt.date, end: dt.date, price: float, at: Any, chance: rando
         if chance.random() < (3 * CALLS_AFTER_INVOICE if number == 1 else CALLS_AFTER_INVOICE):
             called = issued + dt.timedelta(days=chance.randrange(1, 12))
             if called <= end:
-                yield at(called), "Support Called", "phone", {"topic": "invoice", "minutes": chance.randrange(2, 25)}
+                moment, minutes = at(called), chance.randrange(2, 25)
+                agent = story.agent_of(customer.external_id or "", number)
+                yield moment, "Support Called", "phone", {"topic": "invoice", "minutes": minutes, "agent": agent}
         issued, number = issued + dt.timedelta(days=INVOICE_EVERY), number + 1
 
 

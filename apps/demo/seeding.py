@@ -17,7 +17,7 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.customers.models import Customer
 from apps.customers.services import create_customer
-from apps.demo import living, story
+from apps.demo import asking, living, story
 from apps.dispatch.services import invite_customers
 from apps.ideas.models import Idea
 from apps.ideas.services import comment_on_idea, submit_idea, vote_for_idea
@@ -83,6 +83,18 @@ def seed_organization(organization: Organization, people: dict[str, User], today
         living.record_campaign(actor=actor, customers=customers, organization=organization, today=today)
     with transaction.atomic():
         living.make_segments(actor=actor, personas=personas)
+    with transaction.atomic():
+        asking.ask_in_the_shop(
+            actor=actor, touchpoint=touchpoints["city-shop"], units=units, organization=organization, today=today
+        )
+        asking.ask_employees(actor=actor, units=units, organization=organization, today=today)
+        asking.ask_after_calls(
+            actor=actor,
+            touchpoint=touchpoints["support-hotline"],
+            customers=customers[INVITED:],
+            organization=organization,
+            today=today,
+        )
     with transaction.atomic():
         _ideas(organization, people, touchpoints)
         _invite(actor, surveys[0].survey, customers)

@@ -473,3 +473,106 @@ IDEAS = [  # title, body, touchpoint, author, votes
     ),
     ("Text message an hour before the technician comes", "", "meter-visit", "jonas.brandt", 2),
 ]
+
+
+AGENTS = {"Wolff": 5.9, "Sommer": 5.4, "Kaya": 5.5, "Brink": 4.6}
+"""Who answers the hotline, and how easy customers find it with them (the mean on 1..7)."""
+
+
+def agent_of(external_id: str, number: int) -> str:
+    """Who took a customer's call: always the same for the same call."""
+    names = sorted(AGENTS)
+    return names[(sum(external_id.encode()) * 7 + number) % len(names)]
+
+
+SHOP_WORDS = [  # language, said by somebody dissatisfied, text
+    ("de", True, "Zwanzig Minuten gewartet, um dann einen Zettel mit der Hotline zu bekommen."),
+    ("de", True, "Samstags geschlossen, und unter der Woche arbeite ich bis fünf."),
+    ("de", False, "Die Rechnung in fünf Minuten erklärt, mit Stift und Papier. Danke."),
+    ("de", False, "Endlich jemand, der mir ins Gesicht schaut."),
+    ("en", True, "Two people in front of me and still half an hour."),
+    ("en", False, "They changed my tariff on the spot."),
+]
+
+
+def shop_survey(*, reworded: bool) -> dict[str, Any]:
+    """What the shops ask, as documented JSON; in the second version the first question is about the visit."""
+
+    def choice(key: str, en: str, de: str) -> dict[str, Any]:
+        return {"id": key, "label": {"en": en, "de": de}}
+
+    title = (
+        {"en": "How satisfied were you with your visit today?", "de": "Wie zufrieden waren Sie heute mit Ihrem Besuch?"}
+        if reworded
+        else {"en": "How satisfied were you with City shop?", "de": "Wie zufrieden waren Sie mit City shop?"}
+    )
+    unhappy = {"all": [{"question": "score", "op": "<=", "value": 3}]}
+    return {
+        "version": 1,
+        "languages": ["en", "de"],
+        "pages": [
+            {
+                "id": "visit",
+                "questions": [
+                    {"id": "score", "type": "csat", "required": True, "title": title},
+                    {
+                        "id": "wrong",
+                        "type": "multi_choice",
+                        "show_if": unhappy,
+                        "title": {"en": "What went wrong?", "de": "Was lief schief?"},
+                        "choices": [
+                            choice("wait", "I waited too long", "Ich habe zu lange gewartet"),
+                            choice("answer", "I got no answer", "Ich bekam keine Antwort"),
+                            choice("tone", "The tone", "Der Ton"),
+                            choice("closed", "Opening hours", "Die Öffnungszeiten"),
+                        ],
+                    },
+                ],
+            },
+            {
+                "id": "more",
+                "questions": [
+                    {
+                        "id": "why",
+                        "type": "choice",
+                        "title": {"en": "Why did you come?", "de": "Weshalb waren Sie da?"},
+                        "choices": [
+                            choice("bill", "A bill", "Eine Rechnung"),
+                            choice("move", "Moving house", "Ein Umzug"),
+                            choice("tariff", "Another tariff", "Ein anderer Tarif"),
+                            choice("other", "Something else", "Etwas anderes"),
+                        ],
+                    },
+                    {
+                        "id": "parts",
+                        "type": "matrix",
+                        "title": {"en": "How did you find these?", "de": "Wie fanden Sie Folgendes?"},
+                        "rows": [
+                            choice("waiting", "Waiting time", "Wartezeit"),
+                            choice("advice", "Advice", "Beratung"),
+                            choice("hours", "Opening hours", "Öffnungszeiten"),
+                        ],
+                        "choices": [
+                            choice("poor", "Poor", "Schlecht"),
+                            choice("fair", "Fair", "Mittel"),
+                            choice("good", "Good", "Gut"),
+                        ],
+                    },
+                    {
+                        "id": "minutes",
+                        "type": "number",
+                        "title": {
+                            "en": "How many minutes did you wait?",
+                            "de": "Wie viele Minuten haben Sie gewartet?",
+                        },
+                    },
+                    {
+                        "id": "words",
+                        "type": "text",
+                        "title": {"en": "Anything else?", "de": "Möchten Sie noch etwas sagen?"},
+                    },
+                ],
+            },
+        ],
+        "thank_you": {"title": {"en": "Thank you.", "de": "Vielen Dank."}},
+    }

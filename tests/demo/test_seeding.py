@@ -14,9 +14,9 @@ from django.db.models import Sum
 
 from apps.accounts.models import User
 from apps.customers.models import Account, Customer
-from apps.demo import living, seeding, story
+from apps.demo import asking, living, seeding, story
 from apps.demo.management.commands.seed_demo import logins_file, pending_file
-from apps.dispatch.models import Invitation
+from apps.dispatch.models import Invitation, SendPlan
 from apps.ideas.models import Idea
 from apps.interactions.models import Interaction
 from apps.journeys.models import Journey
@@ -27,7 +27,7 @@ from apps.outbox.models import OutboxEvent
 from apps.outbox.relay import drain
 from apps.personas.models import Persona
 from apps.segments.models import Segment
-from apps.surveys.models import Response
+from apps.surveys.models import Response, Survey, SurveyVersion
 from cxm.actor import Actor
 from cxm.scope import tenant
 
@@ -68,6 +68,20 @@ def test_the_demo_is_whole_badged_and_has_a_dip_and_a_recovery(seeded: str) -> N
         languages = set(Response.objects.exclude(comment="").values_list("language", flat=True))
         assert languages == set(story.LANGUAGES)
         assert Invitation.objects.filter(state="queued").count() == seeding.INVITED
+        shop = Survey.objects.get(slug="city-shop-visit")
+        assert [version.number for version in SurveyVersion.objects.filter(survey=shop).order_by("published_at")] == [
+            1,
+            2,
+        ]
+        assert Response.objects.filter(survey=shop, version=1).exists()
+        team = Response.objects.filter(survey__audience="employees")
+        assert team.count() == sum(asking.EMPLOYEES.values())
+        assert not team.exclude(customer=None, invitation_id=None).exists()
+        plan = SendPlan.objects.get()
+        asked = Invitation.objects.filter(plan=plan)
+        answered = asked.filter(state="completed")
+        assert answered.count() == Response.objects.filter(survey=plan.survey).count() > 20
+        assert asked.filter(state="blocked", reason__in=("global_cap", "transactional_cap")).exists()
         while OutboxEvent.objects.exists():
             drain(seconds=60)
         letter = story.PRICE_LETTER_DAY
