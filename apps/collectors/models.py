@@ -42,3 +42,22 @@ class Collector(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RefusedAnswer(TenantModel):
+    """An answer that a kiosk kept while it was offline and that could not be taken afterwards.
+
+    The answer itself stays on the device; here is only that it exists and why it was refused. The row goes when the
+    device sends it again and it is taken.
+    """
+
+    collector = TenantForeignKey(Collector, models.CASCADE, related_name="refusals")
+    source_id = models.CharField(max_length=200)
+    code = models.CharField(max_length=32)
+    refused_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "collector", "source_id"], name="refused_answer_once")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}: {self.code}"

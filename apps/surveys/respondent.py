@@ -371,11 +371,17 @@ def own_name(code: str) -> str:
     return OWN_NAMES.get(code) or (f"{name} ({region.upper()})" if name and region else name) or code.upper()
 
 
+def needed_minutes(definition: Definition) -> int:
+    """How long all questions together take at a normal pace, at least one minute."""
+    asked = [question for question in definition.questions.values() if question.type != "statement"]
+    return max(1, round(sum(_SECONDS.get(question.type, 8) for question in asked) / 60))
+
+
 def effort(definition: Definition, language: str) -> str:
     """ "1 minute · 2 questions", honestly: what all questions together take at a normal pace."""
     texts = respondent_texts(language)
     asked = [question for question in definition.questions.values() if question.type != "statement"]
-    minutes = max(1, round(sum(_SECONDS.get(question.type, 8) for question in asked) / 60))
+    minutes = needed_minutes(definition)
     time = texts["minute"] if minutes == 1 else texts["minutes"].format(n=minutes)
     count = texts["question"] if len(asked) == 1 else texts["questions"].format(n=len(asked))
     return f"{time} · {count}"

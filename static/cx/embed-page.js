@@ -14,5 +14,6 @@ if (parent !== self) {
     if (e.source !== parent || e.data?.cx !== 'shown' || !seen || form.elements.i.value) return;
     const r = await fetch(`${location.pathname}shown/`, { method: 'POST', body: new URLSearchParams(new FormData(form)) });
     if (r.ok) form.elements.i.value = (await r.json()).i;
+    else if (r.status === 409) tell('close');
   });
 }

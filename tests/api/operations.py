@@ -184,6 +184,7 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "accounts/": row("customers.Account", id="pk"),
     "activities/": row("interactions.Activity", id="pk"),
     "audit/": an_audit_entry,
+    "collectors/": row("collectors.Collector", id="pk"),
     "customers/": row("customers.Customer", id="pk", external_id="external_id"),
     "customers/{id}/unmerge/": a_person_of_two,
     "customers/{customer_id}/": row("customers.Customer", customer_id="pk"),
@@ -249,6 +250,15 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "POST customers/{customer_id}/touches/": lambda: {"kind": "call", "outcome": "reached", "text": "Wants a quote"},
     "PUT customers/{customer_id}/touches/{id}/": lambda: {"kind": "call", "channel": "phone", "text": "Sent it"},
+    "POST collectors/": lambda: {
+        "survey": row("surveys.Survey", id="pk")()["id"],
+        "kind": "widget",
+        "name": text("Checkout"),
+        "settings": {"sites": ["https://shop.example.com"], "sample": 50},
+    },
+    "PUT collectors/{id}/": lambda: {"kind": "poster", "name": text("Door"), "settings": {"headline": "How was it?"}},
+    "POST collectors/{id}/revoke/": dict,
+    "POST collectors/{id}/renew/": dict,
     "POST activities/": lambda: {"name": text("Activity"), "kind": "calls", "success_event": "contract_signed"},
     "POST activities/{id}/customers/": lambda: {
         "customers": [row("customers.Customer", id="external_id")()["id"]],
