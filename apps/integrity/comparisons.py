@@ -1,7 +1,8 @@
 """Which of many groups really differ from the others. Pure.
 
-Twenty agents compared at 5 % give one "clear" difference by chance alone. So the p-values of one column of a table are
-judged together (Benjamini-Hochberg): of the groups that are marked, at most one in ten is expected to be marked wrongly.
+Twenty agents compared at 5 % give one "clear" difference by chance alone. So the p-values of one column of a table
+are judged together (Benjamini-Hochberg): of the groups that are marked, at most one in ten is expected to be marked
+wrongly.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Marking answers as they arrive: asked for a score, the same words as others, one device, chosen by hand.
 
-All of it is recomputed for each answer that is heard of, so that hearing of it twice, or in any order, ends in the same
-marks; a mark whose reason is gone with a changed comment goes too. Answers of anonymous surveys and of employees are not
-looked at. Marks do not tell of themselves (apps/surveys/services/flags.py), so nothing is heard again.
+All of it is recomputed for each answer that is heard of, so that hearing of it twice, or in any order, ends in the
+same marks; a mark whose reason is gone with a changed comment goes too. Answers of anonymous surveys and of employees
+are not looked at. Marks do not tell of themselves (apps/surveys/services/flags.py), so nothing is heard again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -125,18 +125,16 @@ def _groups_alike(rows: Collection[Response], prints: dict[UUID, list[int]]) -> 
     if not rows:
         return set()
     asked = [(str(row.pk), number, row.occurred_at) for row in rows for number in prints[row.pk]]
+    values: dict[str, Any] = {
+        "responses": [pk for pk, _number, _at in asked],
+        "numbers": [number for _pk, number, _at in asked],
+        "times": [at for _pk, _number, at in asked],
+        "tenant": str(current_tenant_id()),
+        "within": SAME_WORDS_WITHIN,
+        "most": _MOST_COMPARED,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _NEIGHBOURS,
-            {
-                "responses": [pk for pk, _number, _at in asked],
-                "numbers": [number for _pk, number, _at in asked],
-                "times": [at for _pk, _number, at in asked],
-                "tenant": str(current_tenant_id()),
-                "within": SAME_WORDS_WITHIN,
-                "most": _MOST_COMPARED,
-            },
-        )
+        cursor.execute(_NEIGHBOURS, values)
         neighbours: dict[UUID, dict[UUID, tuple[str, UUID | None, datetime]]] = defaultdict(dict)
         for mine, near, comment, customer, at in cursor.fetchall():
             neighbours[mine][near] = (comment, customer, at)

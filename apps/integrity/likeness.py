@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
+from itertools import pairwise
 from typing import Final
 
 LEAST_LETTERS: Final = 15
@@ -51,7 +52,7 @@ def pairs_of(text: str) -> frozenset[tuple[str, str]]:
     words = words_of(text)
     if len(words) < LEAST_WORDS or sum(map(len, words)) + len(words) - 1 < LEAST_LETTERS:
         return frozenset()
-    return frozenset(zip(words, words[1:], strict=False))
+    return frozenset(pairwise(words))
 
 
 def alike(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -37,7 +38,7 @@ def remove_flags(response_ids: Collection[UUID], code: str) -> int:
 def _write(statement: str, response_ids: Collection[UUID], code: str) -> int:
     if not response_ids:
         return 0
-    values = {"tenant": str(current_tenant_id()), "ids": [str(pk) for pk in response_ids], "code": code}
+    values: dict[str, Any] = {"tenant": str(current_tenant_id()), "ids": [str(pk) for pk in response_ids], "code": code}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.rowcount
