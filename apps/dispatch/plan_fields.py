@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from apps.dispatch.channels import PERSONAL_CHANNELS
 from apps.dispatch.input import address_field
 from apps.dispatch.models import SendPlan
+from apps.dispatch.texts import check_texts
 from apps.interactions.event_match import EVENT_LENGTH, clean_where
 from apps.organizations.models import Unit
 from apps.segments.models import Segment
@@ -27,9 +28,6 @@ LONGEST_REMINDER_DAYS: Final = 60
 LONGEST_DELAY_MINUTES: Final = 60 * 24 * 90
 MOST_A_DAY: Final = 1_000_000
 LONGEST_AHEAD: Final = timedelta(days=5 * 366)
-TEXTS: Final = {"subject": 200, "opening": 2000, "reminder_subject": 200, "reminder_opening": 2000}
-"""The organisation's own words in one language, with the most characters of each."""
-MOST_LANGUAGES: Final = 40
 
 
 def read_plan_fields(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,24 +162,7 @@ def _reply_to(value: Any) -> str:
 
 
 def _texts(value: Any) -> dict[str, dict[str, str]]:
-    if value is None or value == {}:
-        return {}
-    if not isinstance(value, Mapping) or len(value) > MOST_LANGUAGES:
-        raise DomainError(_('Must be an object by language, such as {"en": {"subject": "…"}}.'), field="texts")
-    texts: dict[str, dict[str, str]] = {}
-    for language, words in value.items():
-        field = f"texts.{language}"[:80]
-        if not isinstance(language, str) or not 2 <= len(language) <= 10 or not language.isascii():
-            raise DomainError(_("Write a language as de, en or pt-BR."), field="texts")
-        if not isinstance(words, Mapping):
-            raise DomainError(_('Must be an object such as {"subject": "…", "opening": "…"}.'), field=field)
-        unknown = [name for name in words if name not in TEXTS]
-        if unknown:
-            message = _("Only these can be worded: %(names)s.")
-            raise DomainError(message % {"names": ", ".join(TEXTS)}, field=field, code="unknown")
-        own = {name: clean_text(words.get(name), field=f"{field}.{name}", limit=most) for name, most in TEXTS.items()}
-        texts[language] = {name: text for name, text in own.items() if text}
-    return texts
+    return check_texts({} if value is None else value)
 
 
 READERS: Final[dict[str, Callable[[Any], Any]]] = {

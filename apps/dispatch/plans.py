@@ -6,7 +6,6 @@ left, its quota reached, its time over) or stopped (by somebody, or by its stop 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
+from apps.dispatch.claiming import HELD
 from apps.dispatch.eligibility import CUSTOMER_COLUMNS, Person, sending_time
 from apps.dispatch.members import branch_of
 from apps.dispatch.models import Invitation, SendPlan
@@ -28,9 +28,6 @@ from apps.touchpoints.models import Channel
 from cxm.actor import Actor
 from cxm.errors import Conflict, DomainError, DomainErrors, FieldError, NotFound
 from cxm.scope import current_tenant_id
-
-HELD: Final = datetime(9999, 1, 1, tzinfo=UTC)
-"""The lease of invitations whose plan is paused: no worker takes a leased row, and one that had taken it lets go."""
 
 STOPPED_BY_HAND: Final = "by_hand"
 BOUNCES: Final = "bounces"

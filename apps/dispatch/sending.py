@@ -1,57 +1,73 @@
-"""The worker's side: claim due invitations, check each once more, hand it over, mark it.
+"""The worker's side: claim due rows, read once more what speaks against each, hand it over, mark it.
 
-The rows are the queue. A worker claims some with a lease and `FOR UPDATE SKIP LOCKED`; a lease that runs out gives the
-row to the next. Each mail is marked sent in a commit of its own after the server's 250: a worker killed between the
-two repeats that one mail, under the same Message-ID, and no other. Nothing is lost when the broker is wiped, because
-the broker only wakes.
-
-Right before a mail leaves, suppression, consent and the survey's state are read again: between the decision and the
-sending there may be days.
+The rows are the queue (`claiming`). Each message is marked in a commit of its own after the server's 250, together with
+reading the facts of the next (`facts`): a worker killed between the two repeats that one message, under the same
+Message-ID, and no other. Where handing over happens in the database itself, messages and marks are one transaction, and
+nothing repeats. Nothing is lost when the broker is wiped, because the broker only wakes.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import formataddr, parseaddr
-from functools import lru_cache
 from typing import Final
-from urllib.parse import urlsplit
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db import transaction
 from django.utils.timezone import now
 
 from apps.customers.digests import digest_of
-from apps.dispatch.eligibility import ANY_CHANNEL, CONSENT_PURPOSE, organization_rules
-from apps.dispatch.fatigue import Candidate, Rules, permission
-from apps.dispatch.models import Invitation, InvitationBatch, Suppression
-from apps.dispatch.rendering import Brand, CompiledMail, Question, Recipient, compile_invitation
-from apps.dispatch.suppression import suppress
-from apps.dispatch.transport import AddressRefused, MailRefused, ServerUnavailable, Transport, open_transport
-from apps.organizations.branding import on_colour
+from apps.dispatch.business_hours import next_open_time
+from apps.dispatch.channels import MAIL_CHANNELS
+from apps.dispatch.claiming import CLAIM, HELD, Claim, Job, claim_due, finish, postpone, release, rest
+from apps.dispatch.composing import brand_of, compiled_mail, compiled_text, message_id, sender_of
+from apps.dispatch.eligibility import organization_rules
+from apps.dispatch.facts import Facts, Mark, mark_and_read, mark_many, read_many
+from apps.dispatch.fatigue import Rules, permission
+from apps.dispatch.models import Invitation, InvitationBatch, SendPlan, Suppression
+from apps.dispatch.pacing import Pace
+from apps.dispatch.rendering import CompiledMail, Recipient, ascii_address
+from apps.dispatch.suppression import is_suppressed, suppress
+from apps.dispatch.text_messages import CompiledText
+from apps.dispatch.transport import SmtpTransport, Transport, open_transport
+from apps.dispatch.wire import WireMail, wire_mail
+from apps.messaging.errors import (
+    AddressRefused,
+    MessageRefused,
+    NoProvider,
+    ProviderUnavailable,
+    RecipientOptedOut,
+)
+from apps.messaging.transports import TextTransport, open_text_transport
 from apps.organizations.models import Organization
 from apps.surveys.links import respondent_token, respondent_url
-from apps.surveys.live import published_definition
 from apps.surveys.models import Survey
 from cxm.actor import Actor
 from cxm.scope import current_tenant_id
 
+__all__ = [
+    "CLAIM",
+    "Run",
+    "SendingDesk",
+    "TextDesk",
+    "brand_of",
+    "claim_due",
+    "compiled_mail",
+    "message_id",
+    "send_due_invitations",
+    "sender_of",
+]
+
 log = logging.getLogger(__name__)
 
-CLAIM: Final = 200
-"""Rows claimed at a time."""
-LEASE: Final = timedelta(seconds=30)
-_RENEW_BEFORE: Final = timedelta(seconds=15)
-MOST_ATTEMPTS: Final = 8
-_BACK_OFF: Final = tuple(timedelta(seconds=s) for s in (30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600))
-"""How long a row rests after its first, second, ... failure."""
-
-DEFAULT_ACCENT: Final = "#0F766E"
+SLICE: Final = timedelta(seconds=10)
+"""How long one organisation sends before others get their turn."""
+_TOGETHER: Final = 50
+"""Messages in one transaction, where handing over happens in the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,304 +79,345 @@ class Run:
     more: bool
 
 
-def send_due_invitations(*, most: int = 2 * CLAIM, longest: timedelta = timedelta(seconds=60)) -> Run:
-    """Send what is due in the organisation in force.
+def send_due_invitations(*, most: int = 2 * CLAIM, longest: timedelta = SLICE) -> Run:
+    """Send what is due in the organisation in force: invitations and reminders, by mail and by text message.
 
-    It stops after `most` mails or after `longest`, so that others get their turn.
+    It stops after `most` rows or after `longest`, so that others get their turn.
 
-    Must not be called inside a transaction: each mail is committed by itself.
+    Must not be called inside a transaction: each message is committed by itself.
     """
     handled = sent = 0
     deadline = now() + longest
     organization = Organization.objects.get(pk=current_tenant_id())
-    with open_transport() as transport:
-        desk = SendingDesk(organization, transport)
+    with ExitStack() as open_desks:
+        desks: dict[bool, SendingDesk] = {}
         while handled < most and now() < deadline:
             claim = claim_due(min(CLAIM, most - handled))
             if not claim.rows:
                 return Run(sent, handled, more=False)
-            for position, invitation in enumerate(claim.rows):
-                if now() > deadline:
-                    _release(claim, position)
-                    return Run(sent, handled, more=True)
+            is_away = False
+            for is_mail in (True, False):
+                rows = [job for job in claim.rows if (job.channel in MAIL_CHANNELS) == is_mail]
+                if not rows:
+                    continue
                 try:
-                    sent += desk.send(invitation, claim.kept(position))
-                except ServerUnavailable as reason:
-                    log.warning("mail server unavailable: %s", reason.code)
-                    _postpone(invitation, reason.code)
-                    _release(claim, position + 1)
-                    return Run(sent, handled, more=False)
-                handled += 1
+                    if is_mail not in desks:
+                        desks[is_mail] = _open_desk(organization, open_desks, is_mail=is_mail)
+                    done = desks[is_mail].send_claim(Claim(rows, claim.until), deadline)
+                except (NoProvider, ProviderUnavailable) as reason:
+                    for job in rows:
+                        postpone(job, reason.code)
+                    done = Done(0, 0, is_away=True)
+                sent, handled = sent + done.sent, handled + done.handled
+                is_away = is_away or done.is_away
+            if is_away:
+                return Run(sent, handled, more=False)
     return Run(sent, handled, more=True)
 
 
+def _open_desk(organization: Organization, stack: ExitStack, *, is_mail: bool) -> SendingDesk:
+    if is_mail:
+        return SendingDesk(organization, stack.enter_context(open_transport()))
+    return TextDesk(organization, stack.enter_context(open_text_transport()))
+
+
 @dataclass(slots=True)
-class Claim:
-    """Rows leased by this worker until `until`."""
+class Done:
+    """What became of a claim; `is_away` says that the way out is closed or rests for now."""
 
-    rows: Sequence[Invitation]
-    until: datetime
-
-    def kept(self, position: int) -> datetime:
-        """The end of the lease, renewed for the rows from `position` on when it is about to run out."""
-        moment = now()
-        if self.until - moment < _RENEW_BEFORE:
-            renewed = moment + LEASE
-            Invitation.objects.filter(
-                pk__in=[row.pk for row in self.rows[position:]], state=Invitation.State.QUEUED, leased_until=self.until
-            ).update(leased_until=renewed)
-            self.until = renewed
-        return self.until
-
-
-def claim_due(most: int) -> Claim:
-    """Lease up to `most` due rows, the longest waiting first. Rows that failed too often are parked instead."""
-    moment = now()
-    until = moment + LEASE
-    with transaction.atomic(durable=True):
-        free = Q(leased_until=None) | Q(leased_until__lt=moment)
-        ids = list(
-            Invitation.objects.select_for_update(skip_locked=True, no_key=True)
-            .filter(free, state=Invitation.State.QUEUED, send_at__lte=moment)
-            .order_by("send_at", "pk")
-            .values_list("pk", flat=True)[:most]
-        )
-        if not ids:
-            return Claim([], until)
-        mine = Invitation.objects.filter(pk__in=ids)
-        mine.filter(attempts__gte=MOST_ATTEMPTS).update(
-            state=Invitation.State.FAILED, reason="gave_up", leased_until=None
-        )
-        mine.filter(state=Invitation.State.QUEUED).update(leased_until=until, attempts=F("attempts") + 1)
-        rows = (
-            mine.filter(state=Invitation.State.QUEUED)
-            .select_related("batch", "survey", "touchpoint", "customer")
-            .order_by("send_at", "pk")
-        )
-        return Claim(list(rows), until)
+    sent: int = 0
+    handled: int = 0
+    is_away: bool = False
 
 
 class SendingDesk:
     """Sends an organisation's mails, one after the other, over one transport."""
 
-    def __init__(self, organization: Organization, transport: Transport) -> None:
+    def __init__(self, organization: Organization, transport: Transport | TextTransport) -> None:
         self.organization = organization
         self.transport = transport
         self.rules: Rules = organization_rules(organization)
-        self._compiled: dict[tuple[UUID, str], CompiledMail] = {}
+        zone = ZoneInfo(organization.timezone)
+        self.pace = Pace(transport.provider_id, transport.per_second, transport.per_day, zone)
+        self._batches: dict[UUID, InvitationBatch] = {}
+        self._surveys: dict[UUID, Survey] = {}
+        self._plans: dict[UUID, SendPlan] = {}
+        self._mails: dict[tuple[UUID, UUID, str, bool], tuple[CompiledMail, WireMail | None]] = {}
+        self._bounced_plans: set[UUID] = set()
 
-    def send(self, invitation: Invitation, lease: datetime) -> bool:
-        """Send one claimed invitation unless something speaks against it by now; whether it was sent.
-
-        Raises `ServerUnavailable`; everything else that goes wrong ends up in the row.
-        """
-        facts = _facts(invitation, lease)
-        if facts is None:
-            return False
-        refusal = permission(facts.candidate(invitation), self.rules)
-        if refusal is not None:
-            _finish(invitation, Invitation.State.BLOCKED, reason=refusal.rule)
-            return False
+    def send_claim(self, claim: Claim, deadline: datetime | None = None) -> Done:
+        """Send claimed rows until `deadline`; what is not tried is given back uncharged."""
+        self._load(claim.rows)
+        self.pace.begin_claim()
         try:
             if self.transport.is_transactional:
+                return self._send_together(claim, deadline)
+            return self._send_in_line(claim, deadline)
+        finally:
+            if self._bounced_plans:
+                # The planner looks at the stop rules at once.
+                SendPlan.objects.filter(pk__in=self._bounced_plans, state=SendPlan.State.ACTIVE).update(
+                    next_run_at=now()
+                )
+                self._bounced_plans.clear()
+
+    def _send_in_line(self, claim: Claim, deadline: datetime | None) -> Done:
+        """One after the other: the statement that marks a message reads the facts of the next."""
+        done = Done()
+        mark: Mark | None = None
+        try:
+            for position, job in enumerate(claim.rows):
+                if deadline is not None and now() > deadline:
+                    release(claim.rows[position:], claim.until)
+                    break
+                if self._rests(claim, position, done):
+                    break
+                lease = claim.kept(position)
+                marking, mark = mark, None
+                facts = mark_and_read(marking, job, _digest(job), lease)
+                done.handled += 1
+                if facts is None or not self._may_send(job, facts):
+                    continue
+                try:
+                    mark = self._deliver(job, facts)
+                except ProviderUnavailable as reason:
+                    log.warning("the way out is closed: %s", reason.code)
+                    postpone(job, reason.code)
+                    release(claim.rows[position + 1 :], claim.until)
+                    done.handled, done.is_away = done.handled - 1, True
+                    break
+                except Exception as error:
+                    self._charge(job, error)
+                    continue
+                done.sent += mark is not None
+        finally:
+            mark_and_read(mark, None, "", claim.until)
+        return done
+
+    def _send_together(self, claim: Claim, deadline: datetime | None) -> Done:
+        """Messages that are kept in the database: many and their marks in one transaction."""
+        done = Done()
+        for start in range(0, len(claim.rows), _TOGETHER):
+            rows = claim.rows[start : start + _TOGETHER]
+            if deadline is not None and now() > deadline:
+                release(claim.rows[start:], claim.until)
+                break
+            for place in range(len(rows)):
+                if self._rests(claim, start + place, done):
+                    rows = rows[:place]
+                    break
+            lease = claim.kept(start)
+            try:
                 with transaction.atomic():
-                    self._hand_over(invitation, facts.email, facts.name)
-                    _mark_sent(invitation)
-            else:
-                self._hand_over(invitation, facts.email, facts.name)
-                _mark_sent(invitation)
-        except AddressRefused as reason:
-            with transaction.atomic():
-                _finish(invitation, Invitation.State.BOUNCED, reason=reason.code)
-                suppress(actor=Actor.system("mail server"), email=facts.email, reason=Suppression.Reason.BOUNCE)
+                    done.sent += self._keep(rows, lease)
+            except Exception as first:
+                if len(rows) == 1:
+                    self._charge(rows[0], first)
+                else:
+                    done.sent += self._keep_one_by_one(rows, lease)
+            done.handled += len(rows)
+            if done.is_away:
+                break
+        return done
+
+    def _keep(self, rows: Sequence[Job], lease: datetime) -> int:
+        facts = read_many(rows, [_digest(job) for job in rows], lease) if rows else {}
+        marks = []
+        for job in rows:
+            if job.pk in facts and self._may_send(job, facts[job.pk]):
+                mark = self._deliver(job, facts[job.pk])
+                if mark is not None:
+                    marks.append(mark)
+        if marks:
+            mark_many(marks)
+        return len(marks)
+
+    def _keep_one_by_one(self, rows: Sequence[Job], lease: datetime) -> int:
+        """Where one of many fails, each has its own transaction, and only that one is charged."""
+        kept = 0
+        for job in rows:
+            try:
+                with transaction.atomic():
+                    kept += self._keep([job], lease)
+            except Exception as error:
+                self._charge(job, error)
+        return kept
+
+    def _rests(self, claim: Claim, position: int, done: Done) -> bool:
+        """Whether the provider's limits let no more go now; then the rows from `position` on rest, uncharged."""
+        until = self.pace.rest_until()
+        if until is None:
             return False
-        except MailRefused as reason:
-            if reason.temporary:
-                _postpone(invitation, reason.code)
-            else:
-                _finish(invitation, Invitation.State.FAILED, reason=reason.code)
+        rows = claim.rows[position:]
+        rest(rows, claim.until, self.pace.times(until, len(rows)))
+        done.is_away = True
+        return True
+
+    def _may_send(self, job: Job, facts: Facts) -> bool:
+        """Whether nothing speaks against it by now; what does ends up in the row."""
+        if job.reminder and not self._may_remind(job, facts):
             return False
-        except ServerUnavailable:
-            raise
-        except Exception as error:
-            log.exception("invitation could not be rendered or marked", extra={"invitation": str(invitation.pk)})
-            _postpone(invitation, f"error_{type(error).__name__}"[:40])
+        refusal = permission(facts.candidate(job), self.rules)
+        address = facts.address(job)
+        if refusal is None and address.lower() != job.address.lower() and is_suppressed(address):
+            finish(job, Invitation.State.BLOCKED, reason="suppressed")
+            return False
+        if refusal is not None:
+            finish(job, Invitation.State.BLOCKED, reason=refusal.rule)
             return False
         return True
 
-    def _hand_over(self, invitation: Invitation, email: str, name: str) -> None:
+    def _may_remind(self, job: Job, facts: Facts) -> bool:
+        plan = self._plans.get(job.plan_id) if job.plan_id else None
+        if facts.plan_state == SendPlan.State.PAUSED:
+            Invitation.objects.filter(pk=job.pk).update(leased_until=HELD)
+            return False
+        if plan is None or facts.plan_state == SendPlan.State.STOPPED or job.reminder > len(plan.reminder_days):
+            finish(job, Invitation.State.SENT, reason="")
+            return False
+        return True
+
+    def _deliver(self, job: Job, facts: Facts) -> Mark | None:
+        """Hand one message over; its mark, or None where it was refused. Raises `ProviderUnavailable`."""
+        try:
+            provider_message_id = self._hand_over(job, facts)
+        except AddressRefused as reason:
+            with transaction.atomic():
+                finish(job, Invitation.State.BOUNCED, reason=reason.code)
+                self._silence(job, facts, opted_out=isinstance(reason, RecipientOptedOut))
+            if job.plan_id:
+                self._bounced_plans.add(job.plan_id)
+            return None
+        except MessageRefused as reason:
+            if reason.temporary:
+                postpone(job, reason.code)
+            else:
+                finish(job, Invitation.State.FAILED, reason=reason.code)
+            return None
+        moment = now()
+        return Mark(
+            job=job,
+            at=moment,
+            remind_at=self._next_reminder(job, facts, moment),
+            provider_id=self.transport.provider_id,
+            provider_message_id=provider_message_id,
+        )
+
+    def _silence(self, job: Job, facts: Facts, *, opted_out: bool) -> None:
+        reason = Suppression.Reason.OPT_OUT_WORD if opted_out else Suppression.Reason.BOUNCE
+        address = facts.address(job)
+        if job.channel in MAIL_CHANNELS:
+            suppress(actor=Actor.system("mail server"), email=address, reason=reason)
+        else:
+            suppress(actor=Actor.system("provider of text messages"), phone=address, reason=reason)
+
+    def _charge(self, job: Job, error: Exception) -> None:
+        log.error("invitation could not be rendered or marked", exc_info=error, extra={"invitation": str(job.pk)})
+        postpone(job, f"error_{type(error).__name__}"[:40])
+
+    def _next_reminder(self, job: Job, facts: Facts, moment: datetime) -> datetime | None:
+        """When to remind after this message: so many days after the invitation, in the recipient's business hours.
+
+        Two reminders keep their distance also where the first was late.
+        """
+        plan = self._plans.get(job.plan_id) if job.plan_id else None
+        days: list[int] = plan.reminder_days if plan else []
+        if job.reminder >= len(days):
+            return None
+        at = (job.sent_at or moment) + timedelta(days=days[job.reminder])
+        if job.reminder:
+            at = max(at, moment + timedelta(days=days[job.reminder] - days[job.reminder - 1]))
+        if not self.organization.business_hours_enabled:
+            return at
+        return next_open_time(at, self.organization.business_hours, facts.timezone or self.organization.timezone)
+
+    def _load(self, rows: Iterable[Job]) -> None:
+        """Batches, surveys and plans of the claim; a plan anew each time, as it may change meanwhile."""
+        rows = list(rows)
+        plans = {job.plan_id for job in rows if job.plan_id}
+        self._plans.update(SendPlan.objects.in_bulk(plans) if plans else {})
+        batches = {job.batch_id for job in rows} - self._batches.keys()
+        if batches:
+            self._batches.update(InvitationBatch.objects.select_related("plan").in_bulk(batches))
+        surveys = {job.survey_id for job in rows} - self._surveys.keys()
+        if surveys:
+            self._surveys.update(Survey.objects.select_related("touchpoint").in_bulk(surveys))
+
+    def _hand_over(self, job: Job, facts: Facts) -> str:
+        """Write the message and hand it over; the provider's id of it."""
+        transport = self.transport
+        assert isinstance(transport, Transport)
         tenant_id = self.organization.pk
-        token = respondent_token(tenant_id, invitation.pk)
-        mail = self._mail(invitation).render(Recipient(link=respondent_url(token), name=name))
-        self.transport.send(
-            mail,
+        token = respondent_token(tenant_id, job.pk)
+        batch = self._batches[job.batch_id]
+        reply_to = batch.reply_to or transport.reply_address(job.pk)
+        headers = {
+            **transport.unsubscribe_headers(respondent_url(token, "stop/"), job.pk),
+            "Auto-Submitted": "auto-generated",
+            "Feedback-ID": f"{job.batch_id.hex}:{job.survey_id.hex}:{tenant_id.hex}:cxm",
+            "Content-Language": job.language,
+        }
+        if job.reminder:
+            headers["References"] = headers["In-Reply-To"] = message_id(tenant_id, job.pk)
+        identity = message_id(tenant_id, job.pk, job.reminder)
+        recipient = Recipient(link=respondent_url(token), name=facts.name, attributes=job.attributes)
+        compiled, wire = self._mail(job, batch)
+        if wire is not None and isinstance(transport, SmtpTransport):
+            try:
+                to = ascii_address(facts.email)
+            except UnicodeError:
+                raise AddressRefused("address_not_ascii") from None
+            transport.send_bytes(wire.fill(recipient, to=to, message_id=identity, headers=headers), recipient=to)
+            return ""
+        return transport.send(
+            compiled.render(recipient),
             sender=sender_of(self.organization),
-            recipient=email,
-            message_id=message_id(tenant_id, invitation.pk),
-            headers={
-                "List-Unsubscribe": f"<{respondent_url(token, 'stop/')}>",
-                "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-                "Auto-Submitted": "auto-generated",
-                "Feedback-ID": f"{invitation.batch_id.hex}:{invitation.survey_id.hex}:{tenant_id.hex}:cxm",
-                "Content-Language": invitation.language,
-            },
-            reply_to=invitation.batch.reply_to,
+            recipient=facts.email,
+            message_id=identity,
+            headers=headers,
+            reply_to=reply_to,
+            reference=job.pk,
         )
 
-    def _mail(self, invitation: Invitation) -> CompiledMail:
-        key = (invitation.batch_id, invitation.language)
-        if key not in self._compiled:
-            self._compiled[key] = compiled_mail(
+    def _mail(self, job: Job, batch: InvitationBatch) -> tuple[CompiledMail, WireMail | None]:
+        key = (job.batch_id, job.survey_id, job.language, bool(job.reminder))
+        if key not in self._mails:
+            compiled = compiled_mail(
                 organization=self.organization,
-                survey=invitation.survey,
-                batch=invitation.batch,
-                language=invitation.language,
+                survey=self._surveys[job.survey_id],
+                batch=batch,
+                language=job.language,
+                reminder=bool(job.reminder),
             )
-        return self._compiled[key]
+            wire = wire_mail(compiled, sender=sender_of(self.organization), reply_to=batch.reply_to)
+            self._mails[key] = (compiled, wire)
+        return self._mails[key]
 
 
-def compiled_mail(*, organization: Organization, survey: Survey, batch: InvitationBatch, language: str) -> CompiledMail:
-    """The mail of a batch in one language, from the published definition. Raises where there is none."""
-    definition = published_definition(survey.pk, survey.current_version or 0)
-    headline = definition.headline
-    if headline is not None:
-        labels = headline.labels
-        question = Question(
-            text=definition.text(headline.title, language),
-            scores=range(headline.low, headline.high + 1),
-            lowest_label=definition.text(labels.get(headline.low, {}), language),
-            highest_label=definition.text(labels.get(headline.high, {}), language),
-        )
-    else:
-        first = next(iter(definition.questions.values()), None)
-        question = Question(text=definition.text(first.title, language) if first else survey.name)
-    cap = organization_rules(organization).everything
-    return _compiled_once(
-        brand=brand_of(organization),
-        question=question,
-        language=language or organization.default_language,
-        touchpoint=survey.touchpoint.name if survey.touchpoint else "",
-        subject=batch.subject,
-        opening=batch.opening,
-        limit=cap.limit,
-        days=cap.days,
-    )
+class TextDesk(SendingDesk):
+    """Sends an organisation's text messages."""
 
+    def _hand_over(self, job: Job, facts: Facts) -> str:
+        transport = self.transport
+        assert isinstance(transport, TextTransport)
+        link = respondent_url(respondent_token(self.organization.pk, job.pk))
+        message = self._text(job).render(Recipient(link=link, name=facts.name, attributes=job.attributes))
+        return transport.send(facts.phone, message, reference=job.pk)
 
-_compiled_once = lru_cache(maxsize=256)(compile_invitation)
-
-
-def brand_of(organization: Organization) -> Brand:
-    """How the organisation looks in its mail."""
-    accent = organization.accent or DEFAULT_ACCENT
-    return Brand(organization=organization.name, accent=accent, on_accent=on_colour(accent))
-
-
-def sender_of(organization: Organization) -> str:
-    """The From of the organisation's mail: its name, the installation's address."""
-    return formataddr((organization.name, parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
-
-
-def message_id(tenant_id: UUID, invitation_id: UUID) -> str:
-    """The Message-ID of an invitation: the same however often it is sent."""
-    return f"<{invitation_id.hex}.{tenant_id.hex}@{urlsplit(settings.BASE_URL).hostname or 'localhost'}>"
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What is read again right before sending."""
-
-    email: str
-    name: str
-    has_customer: bool
-    survey_state: str
-    restricted: bool
-    suppressed: bool
-    consent: str | None
-
-    def candidate(self, invitation: Invitation) -> Candidate:
-        return Candidate(
-            at=invitation.send_at,
-            kind=invitation.kind,
-            has_address=bool(self.email),
-            survey_live=self.survey_state == Survey.State.LIVE,
-            anonymised=not self.has_customer,
-            restricted=self.restricted,
-            suppressed=self.suppressed,
-            consent=self.consent,
+    def _text(self, job: Job) -> CompiledText:
+        return compiled_text(
+            organization=self.organization,
+            survey=self._surveys[job.survey_id],
+            batch=self._batches[job.batch_id],
+            language=job.language,
+            reminder=bool(job.reminder),
         )
 
 
-_READ_FACTS: Final = """
-    SELECT coalesce(c.email, ''), coalesce(c.name, ''), i.customer_id IS NOT NULL, s.state,
-        c.restricted_at IS NOT NULL,
-        EXISTS (SELECT 1 FROM dispatch_suppression x
-            WHERE x.tenant_id = i.tenant_id AND x.email = lower(c.email) AND x.lifted_at IS NULL)
-        OR EXISTS (SELECT 1 FROM dispatch_suppression x
-            WHERE x.tenant_id = i.tenant_id AND x.customer_id = i.customer_id AND x.email = '' AND x.lifted_at IS NULL)
-        OR EXISTS (SELECT 1 FROM dispatch_suppression x
-            WHERE x.tenant_id = i.tenant_id AND x.digest = %s AND x.lifted_at IS NULL),
-        (SELECT r.state FROM customers_consentrecord r
-            WHERE r.tenant_id = i.tenant_id AND r.customer_id = i.customer_id
-                AND r.purpose = %s AND r.channel IN (i.channel, %s)
-            ORDER BY r.at DESC, r.id DESC LIMIT 1)
-    FROM dispatch_invitation i
-    JOIN surveys_survey s ON s.tenant_id = i.tenant_id AND s.id = i.survey_id
-    LEFT JOIN customers_customer c ON c.tenant_id = i.tenant_id AND c.id = i.customer_id
-    WHERE i.tenant_id = %s AND i.id = %s AND i.state = 'queued' AND i.leased_until = %s
-"""
-_MARK_SENT: Final = """
-    UPDATE dispatch_invitation SET state = 'sent', reason = '', sent_at = %s, leased_until = NULL
-    WHERE tenant_id = %s AND id = %s AND sent_at IS NULL AND state <> 'completed'
-"""
-
-
-def _facts(invitation: Invitation, lease: datetime) -> _Facts | None:
-    """The facts of a row that is still ours to send, in one query; None for one cancelled, blocked or taken over.
-
-    Written in SQL because it runs for every mail: the ORM took ten times as long to compile it as the server to run it.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _READ_FACTS,
-            [
-                digest_of("email", ((invitation.customer and invitation.customer.email) or "").lower()),
-                CONSENT_PURPOSE,
-                ANY_CHANNEL,
-                str(invitation.tenant_id),
-                str(invitation.pk),
-                lease,
-            ],
-        )
-        row = cursor.fetchone()
-    return None if row is None else _Facts(*row)
-
-
-def _mark_sent(invitation: Invitation) -> None:
-    """What the server took was sent, whatever somebody decided about the row meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute(_MARK_SENT, [now(), str(invitation.tenant_id), str(invitation.pk)])
-
-
-def _finish(invitation: Invitation, state: str, *, reason: str) -> None:
-    Invitation.objects.filter(pk=invitation.pk, state=Invitation.State.QUEUED).update(
-        state=state, reason=reason[:40], leased_until=None
-    )
-
-
-def _postpone(invitation: Invitation, reason: str) -> None:
-    """Let the row rest, longer each time; after the eighth failure it is parked as failed."""
-    if invitation.attempts >= MOST_ATTEMPTS:
-        _finish(invitation, Invitation.State.FAILED, reason=reason)
-        return
-    rest = _BACK_OFF[min(invitation.attempts, len(_BACK_OFF)) - 1]
-    Invitation.objects.filter(pk=invitation.pk, state=Invitation.State.QUEUED).update(
-        reason=reason[:40], leased_until=now() + rest
-    )
-
-
-def _release(claim: Claim, position: int) -> None:
-    """Give back the rows that were not tried."""
-    Invitation.objects.filter(
-        pk__in=[row.pk for row in claim.rows[position:]], state=Invitation.State.QUEUED, leased_until=claim.until
-    ).update(leased_until=None, attempts=F("attempts") - 1)
+def _digest(job: Job) -> str:
+    """The keyed digest by which the address of somebody who was erased is still recognised."""
+    if not job.address:
+        return ""
+    if job.channel in MAIL_CHANNELS:
+        return digest_of("email", job.address.lower())
+    return digest_of("phone", job.address)

@@ -21,7 +21,8 @@ from apps.dispatch.channels import PERSONAL_CHANNELS
 from apps.dispatch.eligibility import CUSTOMER_COLUMNS, Assessment, Person, assess, kind_of
 from apps.dispatch.input import address_field, one_field
 from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent
-from apps.dispatch.tasks import run_plans, send_due
+from apps.dispatch.tasks import run_plans
+from apps.dispatch.tasks import wake_sending as wake_sending
 from apps.organizations.models import Organization
 from apps.surveys.models import Survey
 from apps.touchpoints.models import Channel
@@ -193,11 +194,6 @@ def record_link_event(*, invitation_id: UUID, kind: str, score: int | None, agen
     seen = LinkEvent.objects.filter(invitation_id=invitation_id).order_by()[:MOST_LINK_EVENTS].count()
     if seen < MOST_LINK_EVENTS and invitation.exists():
         LinkEvent.objects.create(invitation_id=invitation_id, kind=kind, score=score, agent=agent)
-
-
-def wake_sending() -> None:
-    """Wake a worker once this is committed; were nobody awake, the sweep finds the rows within seconds."""
-    send_due.wake()
 
 
 def wake_planning() -> None:

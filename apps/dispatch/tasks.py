@@ -2,26 +2,67 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from redis.exceptions import RedisError
+
 from apps.dispatch.mailbox import forget_old_messages
 from apps.dispatch.queries import organizations_with_due_invitations, organizations_with_due_plans
 from apps.dispatch.sending import send_due_invitations
-from cxm.scope import tenant
+from cxm.api.throttles import throttle
+from cxm.scope import current_tenant_id, tenant
 from cxm.tasks import platform_task, tenant_task
+
+WAITING: Final = 30
+"""Seconds for which a message to a worker is believed to be on its way."""
 
 
 @tenant_task
 def send_due() -> None:
-    """Send what is due in one organisation; with more left, queue up behind the other organisations again."""
+    """Send what is due in one organisation, for one slice; with more left, queue up behind the other organisations."""
+    _forget_message()
     if send_due_invitations().more:
-        send_due.wake()
+        wake_sending()
+
+
+def wake_sending() -> None:
+    """Have a worker send for the organisation in force, once this is committed.
+
+    One message an organisation waits at the broker, however often this is called: however many rows one has, the others
+    are behind one slice of it and no more. Where Valkey does not answer the message is sent anyway.
+    """
+    transaction.on_commit(partial(_send_message, current_tenant_id()))
+
+
+def _send_message(organization_id: UUID) -> None:
+    try:
+        is_first = throttle().client.set(_key(organization_id), "1", nx=True, ex=WAITING)
+    except RedisError:
+        is_first = True
+    if is_first:
+        with tenant(organization_id):
+            send_due.wake()
+
+
+def _forget_message() -> None:
+    """The message has arrived: the next may be sent."""
+    with suppress(RedisError):
+        throttle().client.delete(_key(current_tenant_id()))
+
+
+def _key(organization_id: UUID) -> str:
+    return f"cxm:dispatch:waiting:{organization_id}"
 
 
 @platform_task(every=2.0)
 def sweep_due_invitations() -> None:
-    """Find what nobody was woken for: planned sendings, expired leases, a wiped broker."""
+    """Find what nobody was woken for: planned sendings, reminders, expired leases, a wiped broker."""
     for organization_id in organizations_with_due_invitations():
-        with tenant(organization_id):
-            send_due.wake()
+        _send_message(organization_id)
 
 
 @tenant_task

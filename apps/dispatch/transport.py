@@ -22,6 +22,8 @@ from django.core.mail.backends.smtp import EmailBackend
 
 from apps.dispatch import mailbox
 from apps.dispatch.rendering import Rendered, ascii_address, message_bytes, one_line
+from apps.dispatch.smtp_pipeline import hand_over
+from apps.dispatch.wire import with_end
 from apps.messaging.errors import AddressRefused, DeliveryError, MessageRefused, ProviderUnavailable
 from apps.messaging.models import Provider
 from apps.messaging.transports import ProviderMail, mail_provider
@@ -150,9 +152,14 @@ class SmtpTransport(Transport):
         raw = message_bytes(
             rendered, sender=sender, recipient=recipient, message_id=message_id, headers=headers, reply_to=reply_to
         )
+        self.send_bytes(with_end(raw), recipient=recipient)
+        return ""
+
+    def send_bytes(self, data: bytes, *, recipient: str) -> None:
+        """Hand over a whole message with its end (`wire`) to an ASCII address. Raises `TransportError`."""
         connection = self._open()
         try:
-            connection.sendmail(settings.DEFAULT_FROM_EMAIL, [recipient], raw)
+            hand_over(connection, settings.DEFAULT_FROM_EMAIL, recipient, data)
         except smtplib.SMTPRecipientsRefused as refused:
             code, answer = next(iter(refused.recipients.values()))
             raise _refusal(code, answer, of_address=True) from None
@@ -163,7 +170,6 @@ class SmtpTransport(Transport):
         except (smtplib.SMTPException, OSError) as broken:
             self._connection = None
             raise ServerUnavailable(type(broken).__name__) from None
-        return ""
 
     def _open(self) -> smtplib.SMTP:
         if self._connection is not None:
