@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 TAKEN: dict[str, tuple[int, dict[str, Any]]] = {
+    "/smtp/email": (201, {"messageId": "<br-1@smtp-relay.example>"}),
     "/email": (200, {"ErrorCode": 0, "Message": "OK", "MessageID": "pm-1", "To": "lena@customer.example"}),
     "/messages": (200, {"id": "<mg-1@mg.nordwind.example>", "message": "Queued. Thank you."}),
     "/mail/send": (202, {}),
-    "/smtp/email": (201, {"messageId": "<br-1@smtp-relay.example>"}),
     "/send": (
         200,
         {
@@ -27,7 +27,7 @@ TAKEN: dict[str, tuple[int, dict[str, Any]]] = {
             ]
         },
     ),
-    "/transmissions": (
+    "/transmissions/": (
         200,
         {"results": {"total_rejected_recipients": 0, "total_accepted_recipients": 1, "id": "sp-1"}},
     ),
