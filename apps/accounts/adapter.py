@@ -1,20 +1,18 @@
 """How allauth behaves here: the true client, secrets at rest, mails that may fail."""
 
-import base64
 import smtplib
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.accounts.clients import client_ip
+from cxm.secrets import SecretUnreadable, decrypt_secret, encrypt_secret
+
+PURPOSE: Final = "cxm mfa secrets v1"
 
 log = structlog.get_logger(__name__)
 
@@ -48,25 +46,15 @@ class MFAAdapter(DefaultMFAAdapter):
     """TOTP seeds and recovery codes are encrypted at rest with a key derived from ``SECRET_KEY``."""
 
     def encrypt(self, text: str) -> str:
-        return _cipher().encrypt(text.encode()).decode()
+        return encrypt_secret(PURPOSE, text)
 
     def decrypt(self, encrypted_text: str) -> str:
         """The text again.
 
-        Raises InvalidToken when SECRET_KEY was changed without keeping the old one in SECRET_KEY_FALLBACKS.
+        Raises SecretUnreadable when SECRET_KEY was changed without keeping the old one in SECRET_KEY_FALLBACKS.
         """
         try:
-            return _cipher().decrypt(encrypted_text.encode()).decode()
-        except InvalidToken:
+            return decrypt_secret(PURPOSE, encrypted_text)
+        except SecretUnreadable:
             log.error("mfa_secret_unreadable", advice="Put the previous SECRET_KEY into SECRET_KEY_FALLBACKS.")
             raise
-
-
-def _cipher() -> MultiFernet:
-    """Encrypts with the key in force, decrypts with the former ones too, so that SECRET_KEY can be rotated."""
-    return MultiFernet([_fernet(str(secret)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
-
-
-def _fernet(secret: str) -> Fernet:
-    key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"cxm mfa secrets v1").derive(secret.encode())
-    return Fernet(base64.urlsafe_b64encode(key))

@@ -11,7 +11,7 @@ text in mappings and nothing else, so there is no Python object to reach into.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -64,11 +64,11 @@ def check_template(text: str, allowed: Collection[str], *, field: str = "") -> N
     if not is_template(text):
         return
     template = _parsed_or_error(text, field)
-    for name in template.global_variable_paths():
-        if not _is_allowed(name, allowed):
+    for segments in template.global_variable_segments():
+        if not _is_allowed(segments, allowed):
             raise DomainError(
                 _("“%(name)s” cannot be filled in. These can: %(names)s.")
-                % {"name": name[:80], "names": ", ".join(sorted(allowed)).replace(".*", ".…")},
+                % {"name": ".".join(map(str, segments))[:80], "names": ", ".join(sorted(allowed)).replace(".*", ".…")},
                 field=field or None,
                 code="liquid",
             )
@@ -81,11 +81,6 @@ def check_template(text: str, allowed: Collection[str], *, field: str = "") -> N
             code="liquid",
         )
     _rendered(template, {}, field)
-
-
-def variables_of(text: str) -> frozenset[str]:
-    """The names a template asks for: `customer.name`. Raises `DomainError` for one that is not valid."""
-    return frozenset(_parsed_or_error(text, "").global_variable_paths()) if is_template(text) else frozenset()
 
 
 def render_template(text: str, values: Mapping[str, Any]) -> str:
@@ -143,8 +138,10 @@ def _refusal(error: Exception, field: str) -> DomainError:
     )
 
 
-def _is_allowed(name: str, allowed: Collection[str]) -> bool:
-    return name in allowed or (name.count(".") == 1 and f"{name.split('.')[0]}.*" in allowed)
+def _is_allowed(segments: Sequence[object], allowed: Collection[str]) -> bool:
+    if not all(isinstance(segment, str) for segment in segments):
+        return False
+    return ".".join(map(str, segments)) in allowed or (len(segments) == 2 and f"{segments[0]}.*" in allowed)
 
 
 @lru_cache(maxsize=1)
