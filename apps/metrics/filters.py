@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -25,7 +25,7 @@ from apps.organizations.models import Organization
 from apps.organizations.queries import unit_tree
 from apps.personas.models import Persona
 from apps.segments.models import Segment
-from apps.surveys.models import Survey
+from apps.surveys.models import Response, Survey
 from apps.touchpoints.models import Channel, Touchpoint
 from cxm.actor import Actor
 from cxm.errors import DomainErrors, FieldError, NotFound
@@ -102,6 +102,41 @@ def read_selection(
     if errors is None:
         problems.raise_if_any()
     return selection
+
+
+STATES = {
+    "completed": None,
+    "partial": frozenset({str(Response.State.PARTIAL)}),
+    "provisional": frozenset({str(Response.State.PROVISIONAL_DWELL), str(Response.State.PROVISIONAL_INTERACTION)}),
+    "any": frozenset(map(str, Response.State.values)),
+}
+"""What `state` may ask for: completed answers are those that count towards scores."""
+
+
+def read_answer_filters(params: QueryDict, selection: Selection, *, errors: Errors | None = None) -> Selection:
+    """The selection with the filters that single answers have: `language`, `version`, `state` and `flag`.
+
+    Several values of one of them are comma-separated or repeated. Raises DomainErrors naming what cannot be understood.
+    """
+    problems = errors or Errors()
+    languages = frozenset(value[:16] for value in _given(params, "language", problems) if not UNSTORABLE.search(value))
+    versions = _given(params, "version", problems)
+    if not all(value.isascii() and value.isdigit() and len(value) <= 6 for value in versions):
+        problems.add("version", gettext("Versions are whole numbers."))
+        versions = []
+    state = params.get("state") or "completed"
+    if state not in STATES:
+        problems.add("state", gettext("Choose one of %(all)s.") % {"all": ", ".join(STATES)})
+    flags = frozenset(value[:60] for value in _given(params, "flag", problems) if not UNSTORABLE.search(value))
+    if errors is None:
+        problems.raise_if_any()
+    return replace(
+        selection,
+        languages=languages or None,
+        versions=frozenset(map(int, versions)) or None,
+        states=STATES.get(state),
+        flags=flags or None,
+    )
 
 
 def read_presentation(params: QueryDict, metric: str, *, errors: Errors | None = None) -> Presentation:

@@ -102,7 +102,7 @@ def _of_question(old: Definition, before: Question, new: Definition, after: Ques
         words = {**named, "before": TYPE_NAMES[before.type], "after": TYPE_NAMES[after.type]}
         yield Difference("type_changed", _("Type of “%(name)s”: %(before)s, now %(after)s") % words, after.id)
     if before.scale != after.scale:
-        words = {**named, "before": before.scale, "after": after.scale}
+        words = {**named, "before": str(before.scale), "after": str(after.scale)}
         text = _("Scale of “%(name)s”: %(before)s points, now %(after)s") % words
         yield Difference("scale_changed", text, after.id)
     if before.metric != after.metric:

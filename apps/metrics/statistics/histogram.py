@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-SCALES = (2, 3, 4, 5, 6, 7, 10, 11)
+SCALES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
 """Numbers of points a scale may have. Eleven points are 0..10, all others are 1..points."""
 
 

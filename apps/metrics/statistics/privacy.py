@@ -163,7 +163,8 @@ def inside(found: Iterable[Atom], wanted: Callable[[Circumstances], bool]) -> tu
 
 def summed(found: Iterable[Atom]) -> tuple[int, dict[Any, float]]:
     """How many answers these atoms hold, and their sums by value."""
-    n, sums = 0, defaultdict(float)
+    n = 0
+    sums: dict[Any, float] = defaultdict(float)
     for atom in found:
         for cell in atom:
             n += cell.n

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import sqrt
 from typing import ClassVar
 
 from .differences import Difference, adjusted_net_difference, newcombe_difference, welch_difference
-from .histogram import Histogram
-from .intervals import Interval, adjusted_wald, t_interval, wilson
+from .histogram import SCALES, Histogram
+from .intervals import Interval, adjusted_wald, t_interval, t_quantile, wilson
 
 
 class Reliability(StrEnum):
@@ -189,6 +190,9 @@ RULES: dict[str, Rule] = {
         MeanRule("ces1.mean.v1", "ces", (5,), higher_is_better=False),
     )
 }
+RATING = MeanRule("rating.mean.v1", "rating", SCALES)
+"""A rating without a metric of its own: its mean on its own scale."""
+SHARE_RULE, NUMBER_RULE = "share.v1", "number.mean.v1"
 HEADLINE_RULES = {"nps": "nps.v1", "csat": "csat.top.v1", "ces": "ces2.top3.v1"}
 
 
@@ -236,6 +240,28 @@ def measure_response_rate(completed: int, delivered: int) -> Metric:
     return Metric(
         100 * completed / delivered, interval.low, interval.high, delivered, "response.rate.v1", "percent", False, {}
     )
+
+
+def measure_share(hits: int, n: int) -> Metric:
+    """Of `n` that answered, the share that said this, in percent with Wilson's interval."""
+    if not n:
+        return Metric(None, None, None, 0, SHARE_RULE, "percent", False, {})
+    interval = wilson(min(hits, n), n).scaled(100)
+    return Metric(100 * min(hits, n) / n, interval.low, interval.high, n, SHARE_RULE, "percent", False, {})
+
+
+def measure_mean(n: int, mean: float, deviation: float | None) -> Metric:
+    """The mean of numbers that are no scores, with Student's interval; a single one has none."""
+    if not n:
+        return Metric(None, None, None, 0, NUMBER_RULE, "mean", False, {})
+    reach = t_quantile(n - 1) * (deviation or 0.0) / sqrt(n) if n > 1 else None
+    low, high = (None, None) if reach is None else (mean - reach, mean + reach)
+    return Metric(mean, low, high, n, NUMBER_RULE, "mean", False, {})
+
+
+def hidden_metric(rule: str, unit: str, n: int = 0) -> Metric:
+    """A number of an anonymous survey that rests on too few people to be shown."""
+    return Metric(None, None, None, n, rule, unit, True, {})
 
 
 def worst_usable(metrics: Iterable[Metric]) -> Metric | None:
