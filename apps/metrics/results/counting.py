@@ -83,9 +83,9 @@ def count_asked(rows: Rows, questions: Sequence[JoinedQuestion]) -> tuple[int, d
         columns.append("count(*) FILTER (WHERE jsonb_exists(answers, %s))")
         columns.append("count(*) FILTER (WHERE state <> %s AND jsonb_exists(answers, %s))")
         filled += [str(SUBMITTED), *values, name, str(SUBMITTED), name]
-    base, given = _base(rows)
+    base, base_given = _base(rows)
     listed = ", ".join(["count(*)", *columns])
-    (found,) = _fetch(f"SELECT {listed} FROM ({base}) r", [*filled, *given])
+    (found,) = _fetch(f"SELECT {listed} FROM ({base}) r", [*filled, *base_given])
     asked = {}
     for index, (name, _sql, _values) in enumerate(conditions):
         shown, answered, unsent = found[1 + 3 * index : 4 + 3 * index]
