@@ -301,8 +301,8 @@ def test_conditions_in_the_database_decide_as_they_do_for_the_respondent(acme: O
     asked = 0
     for vector in VECTORS["conditions"]:
         condition = parse_condition(vector["condition"])
-        if condition is None or "ligature" in vector["name"]:
-            continue  # PostgreSQL folds no ligatures: at worst a count of who was asked is off by such an answer
+        if condition is None or any(folds_further(value) for value in vector["answers"].values()):
+            continue
         sql, values = condition_sql(condition)
         answers = {name: value for name, value in vector["answers"].items() if value not in (None, "", [], {})}
         expected = evaluate(condition, answers)
@@ -314,6 +314,11 @@ def test_conditions_in_the_database_decide_as_they_do_for_the_respondent(acme: O
             assert cursor.fetchone()[0] is expected, vector
         asked += 1
     assert asked > 20
+
+
+def folds_further(value: Any) -> bool:
+    """Letters that PostgreSQL 16 does not fold: at worst a count of who was asked is off by such an answer."""
+    return isinstance(value, str) and value.lower().replace("ß", "ss").replace("ς", "σ") != value.casefold()
 
 
 def parse_condition(raw: Any) -> Condition | None:
