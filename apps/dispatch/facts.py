@@ -97,9 +97,11 @@ _FACTS: Final = """
     LEFT JOIN dispatch_sendplan p ON p.tenant_id = i.tenant_id AND p.id = i.plan_id
     WHERE i.leased_until = %s AND (i.state = 'queued' OR i.state = 'sent' AND i.remind_at IS NOT NULL)
 """
-# What the server took was sent, whatever somebody decided about the row meanwhile; an answer stays an answer.
+# What the server took was sent, whatever somebody decided about the row meanwhile; an answer stays an answer, and what
+# a provider reported before this is written stands.
 _MARK_SENT: Final = """
-    UPDATE dispatch_invitation SET state = 'sent', reason = '', sent_at = %s, leased_until = NULL, attempts = 0,
+    UPDATE dispatch_invitation SET state = CASE WHEN state IN ('bounced', 'failed') THEN state ELSE 'sent' END,
+        reason = CASE WHEN state IN ('bounced', 'failed') THEN reason ELSE '' END, sent_at = %s, leased_until = NULL, attempts = 0,
         remind_at = %s, provider_id = %s, provider_message_id = %s
     WHERE tenant_id = %s AND id = %s AND sent_at IS NULL AND state <> 'completed'
 """

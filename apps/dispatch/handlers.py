@@ -10,6 +10,7 @@ from uuid import UUID
 from apps.customers.models import Customer
 from apps.dispatch.models import Suppression
 from apps.dispatch.opt_out import is_opt_out
+from apps.dispatch.reports import hear_reports
 from apps.dispatch.services import complete_invitations
 from apps.dispatch.suppression import suppress
 from apps.dispatch.triggers import ask_about
@@ -36,6 +37,12 @@ def hear_answers(payloads: list[dict[str, Any]]) -> None:
 def ask_after_events(payloads: list[dict[str, Any]]) -> None:
     """Plans that wait for an event ask about it."""
     ask_about(payloads)
+
+
+@handles("messaging.reported", name="dispatch.hear_reports", batch=True)
+def hear_delivery(payloads: list[dict[str, Any]]) -> None:
+    """Act on what providers reported."""
+    hear_reports(UUID(payload["report"]) for payload in payloads)
 
 
 def _hear(response_ids: list[UUID]) -> None:
