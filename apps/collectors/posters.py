@@ -49,6 +49,8 @@ _OTHER_LETTERS = re.compile(
     "\u2190-\u21ff\u2200-\u22ff\ufb50-\ufdff\ufe70-\ufeff]"
 )
 """What our fonts have no shape for."""
+_LONG_WORD = re.compile(r"\S{30}(?=\S)")
+"""A word that may have to be broken to stay on the paper."""
 _CONTROLS = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f]")
 
 
@@ -120,7 +122,7 @@ def draw_poster(poster: Poster, *, size: str, suffix: Literal["pdf", "png"]) -> 
             message = _("The poster has no letters for “%(letter)s”: use the QR code in a document of your own.")
             raise DomainError(message % {"letter": found[0]}, field=field, code="letters")
     data: dict[str, Any] = {
-        **{name: _CONTROLS.sub(" ", text) for name, text in written.items()},
+        **{name: _LONG_WORD.sub("\\g<0>\u200b", _CONTROLS.sub(" ", text)) for name, text in written.items()},
         "type": poster.type,
         "privacy": poster.privacy,
         "address": poster.address,

@@ -46,7 +46,11 @@ def visitor_of(collector: Collector, given: Mapping[str, str]) -> Visitor | None
 
 
 def is_due(collector: Collector, visitor: Visitor) -> bool:
-    """Whether the rules of contact frequency let this customer be asked now; somebody new may be."""
+    """Whether the rules of contact frequency let this customer be asked now.
+
+    Somebody we have never heard of may be: the wait for new customers runs from when we know them, and whoever is only
+    ever named by a widget's site would never be known otherwise.
+    """
     if visitor.id is None:
         return True
     return may_ask(survey=collector.survey, customer_id=visitor.id, channel=Channel.WIDGET).eligible
@@ -71,7 +75,7 @@ def note_shown(collector: Collector, visitor: Visitor, attributes: Mapping[str, 
     person = known_visitor(visitor)
     assert person.id is not None
     Customer.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.id)
-    if not is_due(collector, person):
+    if visitor.id is not None and not is_due(collector, person):
         return None
     return record_shown(survey=collector.survey, customer_id=person.id, channel=Channel.WIDGET, attributes=attributes)
 

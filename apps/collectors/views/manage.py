@@ -165,6 +165,8 @@ def poster(request: MemberRequest, pk: UUID, collector_id: UUID, size: str, suff
 
 
 def _qr_response(request: MemberRequest, address: str, suffix: str, name: str) -> HttpResponse:
+    if suffix not in ("svg", "png"):
+        raise Http404
     drawn, kind = (qr_png(address), "image/png") if suffix == "png" else (qr_svg(address), "image/svg+xml")
     response = HttpResponse(drawn, content_type=kind)
     response["Cache-Control"] = "private, no-store"
