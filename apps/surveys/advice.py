@@ -80,7 +80,7 @@ def _wording(
         yield Advice(
             "standard_wording",
             question.id,
-            _("%(metric)s is no longer asked in the standard words (%(languages)s).")
+            _("The %(metric)s question no longer asks in the standard words (%(languages)s).")
             % {"metric": question.metric.upper(), "languages": _names(changed)},
             _("Put the standard wording back, or read the score as a measure of your own: it compares with nobody’s."),
         )

@@ -189,11 +189,19 @@ def outline(
 
 
 def panel(
-    definition: Definition, raw: dict[str, Any], question_id: str, published: Collection[str], advice: Sequence[Any]
+    definition: Definition,
+    raw: dict[str, Any],
+    question_id: str,
+    published: Collection[str],
+    advice: Sequence[Any],
+    typed: Mapping[str, str] | None = None,
 ) -> Panel:
-    """One question with all that can be changed about it. ``published`` are the ids that some version has."""
+    """One question with all that can be changed about it.
+
+    ``published`` are the ids that some version has; ``typed`` is what a form held that could not be saved.
+    """
     question = definition.questions[question_id]
-    kind, row = question.type, _Rows(definition, question)
+    kind, row = question.type, _Rows(definition, question, typed or {})
     ends = (question.low, question.high) if question.scale else ()
     sources = sources_for(raw, question_id)
     entries = next(q for page in raw["pages"] for q in page["questions"] if q["id"] == question_id)
@@ -249,15 +257,23 @@ def panel(
 class _Rows:
     """Makes the inputs of one question's texts."""
 
-    def __init__(self, definition: Definition, question: Question) -> None:
-        self.definition, self.question = definition, question
+    def __init__(self, definition: Definition, question: Question, typed: Mapping[str, str]) -> None:
+        self.definition, self.question, self.typed = definition, question, typed
 
     def __call__(self, part: str, label: str, texts: Text, *, long: bool = False, id: str = "") -> TextRow:
-        return text_row(self.definition.languages, f"{part}.{self.question.id}", label, texts, long=long, id=id)
+        name = f"{part}.{self.question.id}"
+        return text_row(self.definition.languages, name, label, texts, long=long, id=id, typed=self.typed)
 
 
 def text_row(
-    languages: Sequence[str], name: str, label: str, texts: Text, *, long: bool = False, id: str = ""
+    languages: Sequence[str],
+    name: str,
+    label: str,
+    texts: Text,
+    *,
+    long: bool = False,
+    id: str = "",
+    typed: Mapping[str, str] | None = None,
 ) -> TextRow:
     """A text in every language, with the names of its inputs. Missing is what another language has and this has not."""
     words = [
@@ -265,13 +281,32 @@ def text_row(
             name=f"{name}.{code}",
             language=code,
             language_name=LANGUAGE_NAMES.get(code, code),
-            value=texts.get(code, ""),
+            value=(typed or {}).get(f"{name}.{code}", texts.get(code, "")),
             direction="rtl" if is_right_to_left(code) else "ltr",
             missing=bool(texts) and code not in texts,
         )
         for code in languages
     ]
     return TextRow(label, words, long, id)
+
+
+def thanks_rows(definition: Definition, typed: Mapping[str, str] | None = None) -> list[TextRow]:
+    """The words of the last page."""
+    rows = [
+        text_row(definition.languages, "thanks.title", _("Thanks"), definition.thank_you.get("title", {}), typed=typed),
+        text_row(
+            definition.languages,
+            "thanks.text",
+            _("Below the thanks"),
+            definition.thank_you.get("text", {}),
+            long=True,
+            typed=typed,
+        ),
+    ]
+    if definition.thank_you_link:
+        label = definition.thank_you_link.label
+        rows.append(text_row(definition.languages, "thanks.link", _("Words of the link"), label, typed=typed))
+    return rows
 
 
 def _scales(question: Question) -> list[int]:

@@ -1,19 +1,20 @@
-"""The forms of the survey pages: what a survey is, and the words it asks with."""
+"""The forms of the survey pages: a new survey, its settings, and a definition from a file."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
-from django.forms import BoundField
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from apps.organizations.models import Organization
-from apps.surveys.definition import MAX_TEXT, Definition, parse_definition
+from apps.surveys.catalogue import TEMPLATES
 from apps.surveys.models import Survey
+from apps.surveys.services.surveys import MAX_ANSWER_LIMIT, MAX_DEFINITION_BYTES
 from apps.surveys.wording import LANGUAGE_NAMES
 from apps.touchpoints.models import Touchpoint
 
@@ -69,85 +70,119 @@ class SurveyForm(forms.Form):
             del fields["kind"], fields["anonymous"]
 
 
-class EditForm(SurveyForm):
-    """A survey's properties and its words: every title in every language, and the thanks."""
+class NewSurveyForm(SurveyForm):
+    """A new survey from the catalogue, or with the standard question of a kind."""
 
-    def __init__(self, *args: Any, survey: Survey, **kwargs: Any) -> None:
-        super().__init__(*args, survey=survey, **kwargs)
-        self.definition: Definition = parse_definition(survey.definition)
-        for number, question in enumerate(self.definition.questions.values(), start=1):
-            label = (
-                _("Question %(n)d") % {"n": number} if question.type != "statement" else _("Text %(n)d") % {"n": number}
-            )
-            self._add_texts(f"title.{question.id}", label, question.title, long=True)
-            for band, words in (
-                ("low", _("When the score is low")),
-                ("middle", _("When the score is in between")),
-                ("high", _("When the score is high")),
-            ):
-                if band in question.follow_up:
-                    self._add_texts(f"{band}.{question.id}", words, question.follow_up[band])
-            for point, text in question.labels.items():
-                self._add_texts(f"label{point}.{question.id}", _("Words at %(n)d") % {"n": point}, text)
-            for choice in (*question.choices, *question.rows):
-                self._add_texts(
-                    f"choice-{choice.id}.{question.id}", _("Choice “%(id)s”") % {"id": choice.id}, choice.label
-                )
-        for key, label in (("title", _("Thanks")), ("text", _("Below the thanks"))):
-            if key == "title" or key in self.definition.thank_you:
-                self._add_texts(f"thanks.{key}", label, self.definition.thank_you.get(key, {}))
+    template = forms.ChoiceField(label=lazy("Template"), required=False, widget=forms.RadioSelect)
 
-    def _add_texts(self, name: str, label: str, texts: Any, *, long: bool = False) -> None:
-        """A field for each language; only the survey's first language must have the text to be saved."""
-        for language in self.definition.languages:
-            attributes: dict[str, Any] = {"lang": language, "dir": "auto"}
-            self.fields[f"{name}.{language}"] = forms.CharField(
-                label=label,
-                initial=texts.get(language, ""),
-                max_length=MAX_TEXT,
-                required=language == self.definition.languages[0] and not name.startswith("thanks."),
-                widget=forms.Textarea({**attributes, "rows": 2}) if long else forms.TextInput(attributes),
-            )
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        fields: dict[str, Any] = self.fields
+        fields["template"].choices = [
+            *((template.id, template.name) for template in TEMPLATES.values()),
+            ("", lazy("Blank")),
+        ]
+        fields["name"].required = False
+        fields["name"].help_text = lazy("For colleagues. Left empty, it is the template's name.")
+        fields["kind"].required = False
+        fields["languages"].help_text = lazy("The first is the fallback. All of these come ready translated.")
 
-    def by_language(self) -> Iterator[tuple[str, str, list[BoundField]]]:
-        """(code, own name, fields) for each language, in the order they are asked."""
-        for language in self.definition.languages:
-            fields = [self[name] for name in self.fields if name.endswith(f".{language}")]
-            yield language, LANGUAGE_NAMES.get(language, language), fields
-
-    def properties(self) -> list[BoundField]:
-        """The fields above the words."""
-        return [self[name] for name in self.fields if "." not in name]
-
-    def written_definition(self) -> dict[str, Any]:
-        """The definition as JSON with the words of the form; an emptied text is left out."""
-        raw = copy.deepcopy(self.definition.to_json())
-        questions = {question["id"]: question for page in raw["pages"] for question in page["questions"]}
-        for name, text in self.cleaned_data.items():
-            if "." not in name:
-                continue
-            path, language = name.rsplit(".", 1)
-            part, target = path.split(".", 1)
-            words = _words_at(raw, questions, part, target)
-            if text.strip():
-                words[language] = text.strip()
-            else:
-                words.pop(language, None)
-        raw["thank_you"] = {key: words for key, words in raw["thank_you"].items() if words}
-        return raw
+    def clean(self) -> dict[str, Any]:
+        """Without a template the survey needs a name and a kind of its own."""
+        values: dict[str, Any] = super().clean() or {}
+        if not values.get("template"):
+            for name in ("name", "kind"):
+                if not values.get(name) and name not in self.errors:
+                    self.add_error(name, _("This field is required."))
+        return values
 
 
-def _words_at(raw: dict[str, Any], questions: dict[str, Any], part: str, target: str) -> Any:
-    """The words by language inside the definition that is being written."""
-    if part == "thanks":
-        return raw["thank_you"].setdefault(target, {})
-    question = questions[target]
-    if part == "title":
-        return question["title"]
-    if part.startswith("label"):
-        return question["labels"][part.removeprefix("label")]
-    if part.startswith("choice-"):
-        wanted = part.removeprefix("choice-")
-        entries = (*question.get("choices", ()), *question.get("rows", ()))
-        return next(entry["label"] for entry in entries if entry["id"] == wanted)
-    return question["follow_up"][part]
+class SettingsForm(SurveyForm):
+    """What a survey is about, whom it asks, in which languages, and when it ends."""
+
+    SURVEY_FIELDS = (
+        "name", "kind", "touchpoint", "relationship", "anonymous", "languages", "audience", "slug", "closes_at",
+        "answer_limit",
+    )  # fmt: skip
+
+    audience = forms.ChoiceField(label=lazy("Audience"), choices=Survey.Audience.choices)
+    slug = forms.CharField(
+        label=lazy("Address"),
+        max_length=80,
+        required=False,
+        help_text=lazy("The last part of the link for everybody: letters, digits and hyphens."),
+    )
+    closes_at = forms.DateTimeField(
+        label=lazy("Closes at"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    answer_limit = forms.IntegerField(
+        label=lazy("Most answers"),
+        required=False,
+        min_value=1,
+        max_value=MAX_ANSWER_LIMIT,
+        help_text=lazy("It closes by itself once so many were sent."),
+    )
+
+    def __init__(self, *args: Any, organization: Organization, survey: Survey, **kwargs: Any) -> None:
+        super().__init__(*args, organization=organization, survey=survey, **kwargs)
+        self.zone = ZoneInfo(organization.timezone)
+        fields: dict[str, Any] = self.fields
+        fields["closes_at"].help_text = _("In the time zone %(zone)s.") % {"zone": organization.timezone}
+        if moment := self.initial.get("closes_at"):
+            self.initial["closes_at"] = timezone.localtime(moment, self.zone).replace(tzinfo=None)
+        if survey.current_version:
+            for name in ("audience", "slug"):
+                del fields[name]
+
+    def clean_closes_at(self) -> datetime | None:
+        """The time in the organisation's zone, whatever the zone of the person."""
+        moment: datetime | None = self.cleaned_data["closes_at"]
+        return moment.replace(tzinfo=self.zone) if moment else None
+
+    def changes(self, survey: Survey) -> dict[str, Any]:
+        """What the service is to change: languages keep their order, and stay out when they are the same."""
+        values = dict(self.cleaned_data)
+        order = {code: place for place, code in enumerate(survey.languages)}
+        values["languages"] = sorted(values["languages"], key=lambda code: order.get(code, len(order)))
+        if values["languages"] == survey.languages:
+            del values["languages"]
+        return values
+
+
+class ImportForm(forms.Form):
+    """A definition as documented JSON, from a file or pasted."""
+
+    name = forms.CharField(label=lazy("Name"), max_length=120)
+    file = forms.FileField(label=lazy("File"), required=False, help_text=lazy("A .json file of at most 512 kB."))
+    definition = forms.CharField(
+        label=lazy("Or paste it"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea({"rows": 14, "dir": "ltr", "spellcheck": "false", "class": "cx-mono"}),
+    )
+
+    def __init__(self, *args: Any, named: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not named:
+            del self.fields["name"]
+
+    def clean(self) -> dict[str, Any]:
+        """One of both must be there, as text in UTF-8."""
+        values: dict[str, Any] = super().clean() or {}
+        upload = values.get("file")
+        if not upload and not (values.get("definition") or "").strip() and not self.errors:
+            self.add_error("file", _("Choose a file, or paste the definition."))
+        if upload and upload.size > MAX_DEFINITION_BYTES:
+            self.add_error("file", _("This file is too large: 512 kB at most."))
+        elif upload:
+            try:
+                values["definition"] = upload.read().decode("utf-8-sig")
+            except UnicodeDecodeError:
+                self.add_error("file", _("This file is not text in UTF-8."))
+        return values
+
+    def text(self) -> str:
+        """What was given."""
+        return str(self.cleaned_data["definition"])

@@ -2,19 +2,26 @@
 
 from django.urls import path
 
-from apps.surveys.views import manage, respondents, results
+from apps.surveys.views import builder, files, manage, respondents, results
 
 urlpatterns = [
     path("surveys/", manage.survey_list, name="list"),
     path("surveys/new/", manage.survey_create, name="create"),
+    path("surveys/import/", builder.survey_import_new, name="import_new"),
     path("surveys/<uuid:pk>/", manage.survey_detail, name="detail"),
     path("surveys/<uuid:pk>/versions/", results.survey_versions, name="versions"),
-    path("surveys/<uuid:pk>/edit/", manage.survey_edit, name="edit"),
-    path("surveys/<uuid:pk>/preview/", manage.survey_preview, name="preview"),
+    path("surveys/<uuid:pk>/edit/", builder.survey_edit, name="edit"),
+    path("surveys/<uuid:pk>/preview/", builder.survey_preview, name="preview"),
+    path("surveys/<uuid:pk>/undo/", builder.survey_undo, name="undo"),
+    path("surveys/<uuid:pk>/redo/", builder.survey_redo, name="redo"),
+    path("surveys/<uuid:pk>/settings/", builder.survey_settings, name="settings"),
+    path("surveys/<uuid:pk>/export/", builder.survey_export, name="export"),
+    path("surveys/<uuid:pk>/import/", builder.survey_import, name="import"),
     path("surveys/<uuid:pk>/standard/", manage.survey_standard, name="standard"),
     path("surveys/<uuid:pk>/publish/", manage.survey_publish, name="publish"),
     path("surveys/<uuid:pk>/close/", manage.survey_close, name="close"),
     path("surveys/<uuid:pk>/delete/", manage.survey_delete, name="delete"),
+    path("surveys/files/<uuid:pk>/", files.download_file, name="file"),
     path("surveys/<uuid:pk>/qr.svg", manage.survey_qr, name="qr"),
 ]
 

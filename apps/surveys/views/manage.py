@@ -11,26 +11,23 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.surveys import queries, registry, services
-from apps.surveys.definition import Definition, parse_definition, problems_before_publication
+from apps.surveys.catalogue import TEMPLATES, template_for_kind
+from apps.surveys.definition import Definition, parse_definition
 from apps.surveys.filters import SurveyFilter
-from apps.surveys.forms import EditForm, SurveyForm
+from apps.surveys.forms import NewSurveyForm
 from apps.surveys.live import published_definition
 from apps.surveys.models import Survey, SurveyVersion
-from apps.surveys.respondent import build_screen, choose_language, effort, language_choices
-from apps.surveys.respondent_texts import respondent_texts
-from apps.surveys.wording import is_right_to_left, is_standard_wording
 from cxm.charts.distribution import Bar, distribution
 from cxm.errors import DomainError
 from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
-from cxm.web.views import permission_required, render_page, respondent_csp, see_other
+from cxm.web.views import permission_required, render_page, see_other
 
 PAGE_SIZE = 50
 SORTS = {"name": "name", "created": "created_at", "state": "state"}
@@ -64,17 +61,22 @@ def survey_list(request: MemberRequest) -> HttpResponse:
 
 @permission_required("surveys.edit")
 def survey_create(request: MemberRequest) -> HttpResponse:
-    """A name, a kind, what it is about, languages: the standard wording is already there."""
-    initial = {name: request.GET[name] for name in ("name", "kind") if name in request.GET}
-    form = SurveyForm(request.POST or None, organization=request.organization, initial=initial)
+    """A template, languages, what it is about: everything else is already there."""
+    initial = {name: request.GET[name] for name in ("name", "kind", "template") if name in request.GET}
+    form = NewSurveyForm(request.POST or None, organization=request.organization, initial=initial)
     if key := request.GET.get("touchpoint", ""):
         form.initial["touchpoint"] = form.fields["touchpoint"].queryset.filter(key=key[:64]).first()  # type: ignore[attr-defined]
+    if "template" not in form.initial:
+        about = bool(form.initial.get("touchpoint"))
+        form.initial["template"] = template_for_kind(initial.get("kind", "nps"), touchpoint=about)
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
-            survey = services.create_survey(actor=request.actor, **form.cleaned_data)
+            survey = _created(request, form.cleaned_data)
             messages.success(request, _("Survey created. Check its words, then publish it."))
             return see_other(request, org_url(request.organization, "surveys:edit", pk=survey.pk))
-    return render_page(request, "surveys/new.html", {"form": form})
+    chosen = form["template"].value() or ""
+    cards = [{"template": template, "chosen": template.id == chosen} for template in TEMPLATES.values()]
+    return render_page(request, "surveys/new.html", {"form": form, "cards": cards, "blank": not chosen})
 
 
 @permission_required("surveys.view")
@@ -102,63 +104,6 @@ def survey_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
         "changed": _has_unpublished_changes(survey),
     }
     return render_page(request, "surveys/detail.html", context)
-
-
-@permission_required("surveys.edit")
-def survey_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """The draft: properties, every word in every language, and how it looks on a phone."""
-    survey = _survey(pk)
-    form = _edit_form(request, survey)
-    if request.method == "POST" and form.is_valid():
-        with domain_errors_into(form):
-            services.update_survey(actor=request.actor, survey=survey, **_edited(form))
-            messages.success(request, _("Saved. Respondents see it once you publish."))
-            return see_other(request, org_url(request.organization, "surveys:edit", pk=survey.pk))
-    definition = parse_definition(survey.definition)
-    context = {
-        "survey": survey,
-        "form": form,
-        "definition": definition,
-        "standard": _is_standard(request, survey, definition),
-        "problems": problems_before_publication(definition),
-        "changed": survey.state != Survey.State.LIVE or _has_unpublished_changes(survey),
-    }
-    return render_page(request, "surveys/edit.html", context)
-
-
-@permission_required("surveys.edit")
-@respondent_csp(frame_ancestors=["'self'"])
-def survey_preview(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """The respondent's page as the form beside it would make it; nothing is stored."""
-    survey = _survey(pk)
-    raw = survey.definition
-    if request.method == "POST":
-        form = _edit_form(request, survey)
-        raw = form.written_definition() if form.is_valid() else raw
-    try:
-        definition = parse_definition(raw)
-    except DomainError:
-        definition = parse_definition(survey.definition)
-    language = choose_language(definition, request.GET.get("lang", "") or request.POST.get("preview_language", ""))
-    texts = respondent_texts(language)
-    name = request.organization.name
-    screen = build_screen(definition, {}, 1, language)
-    context = {
-        "t": {key: text.replace("{organization}", name) for key, text in texts.items()},
-        "language": language,
-        "direction": "rtl" if is_right_to_left(language) else "ltr",
-        "others": language_choices(definition, language),
-        "organization": request.organization,
-        "screen": screen,
-        "home": request.path,
-        "privacy": request.path,
-        "effort": effort(definition, language),
-        "who": texts["anonymous" if survey.anonymous else "identified"].replace("{organization}", name),
-        "may_contact": not survey.anonymous and screen.is_last,
-        "progress": texts["progress"].format(n=1, total=screen.total),
-        "preview": True,
-    }
-    return HttpResponse(render_to_string("respondent/form.html", context))
 
 
 @permission_required("surveys.edit")
@@ -219,27 +164,27 @@ def survey_qr(request: MemberRequest, pk: UUID) -> HttpResponse:
     return response
 
 
+def _created(request: MemberRequest, values: dict[str, Any]) -> Survey:
+    """The draft that the form describes. What a template settles (relationship, audience) is not asked."""
+    template = values.pop("template")
+    if not template:
+        return services.create_survey(actor=request.actor, **values)
+    anonymous = {"anonymous": True} if values["anonymous"] else {}
+    return services.create_from_template(
+        actor=request.actor,
+        template=template,
+        name=values["name"],
+        touchpoint=values["touchpoint"],
+        languages=values["languages"],
+        **anonymous,
+    )
+
+
 def _survey(pk: UUID) -> Survey:
     survey = queries.surveys().filter(pk=pk).first()
     if survey is None:
         raise Http404
     return survey
-
-
-def _edit_form(request: MemberRequest, survey: Survey) -> EditForm:
-    initial = {name: getattr(survey, name) for name in ("name", "kind", "touchpoint", "relationship", "anonymous")}
-    initial["languages"] = survey.languages
-    return EditForm(request.POST or None, organization=request.organization, survey=survey, initial=initial)
-
-
-def _edited(form: EditForm) -> dict[str, Any]:
-    """What the form changes. With another kind the words start anew from its standard."""
-    values = {name: value for name, value in form.cleaned_data.items() if "." not in name}
-    if values.get("kind", form.initial["kind"]) == form.initial["kind"]:
-        values["definition"] = form.written_definition()
-    order = {code: place for place, code in enumerate(form.definition.languages)}
-    values["languages"] = sorted(values["languages"], key=lambda code: order.get(code, len(order)))
-    return values
 
 
 def _current(survey: Survey) -> Definition:
@@ -250,13 +195,6 @@ def _current(survey: Survey) -> Definition:
 
 def _has_unpublished_changes(survey: Survey) -> bool:
     return bool(survey.current_version) and _current(survey).to_json() != parse_definition(survey.definition).to_json()
-
-
-def _is_standard(request: MemberRequest, survey: Survey, definition: Definition) -> bool:
-    touchpoint = survey.touchpoint
-    return is_standard_wording(
-        definition, survey.kind, request.organization.name, touchpoint.name if touchpoint else ""
-    )
 
 
 def _open_url(request: MemberRequest, survey: Survey) -> str:
