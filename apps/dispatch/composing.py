@@ -39,6 +39,7 @@ def compiled_mail(
         limit=cap.limit,
         days=cap.days,
         reminder=reminder,
+        member=survey.audience == Survey.Audience.EMPLOYEES,
     )
 
 

@@ -22,7 +22,7 @@ from typing import Final
 import css_inline
 from django.template.loader import render_to_string
 
-from apps.dispatch.texts import Texts, filled
+from apps.dispatch.texts import Texts, filled, same_for_all
 from apps.dispatch.wording import direction, words_in
 from apps.messaging.liquid import is_template
 from apps.surveys.piping import PipedValues, pipe
@@ -141,12 +141,13 @@ def compile_invitation(
     limit: int = 0,
     days: int = 0,
     reminder: bool = False,
+    member: bool = False,
 ) -> CompiledMail:
     """Compile the invitation (or its reminder) to answer `question`.
 
     `texts` are the organisation's own words, templates in Liquid; `subject` and `opening` are the same as plain text
     (what somebody typed for one batch), and everything defaults to ours. `limit` in `days` days is the promise printed
-    in the footer, left out when `days` is 0.
+    in the footer, left out when `days` is 0. `member` says that an employee is asked, not a customer.
     """
     words = words_in(language)
     default_subject = (
@@ -158,18 +159,28 @@ def compile_invitation(
         "subject": one_line(words.reminder.format(subject=default_subject) if reminder else default_subject),
         "opening": words.opening,
     }
-    own_subject = texts.subject_of(reminder=reminder, words=words) if texts else ""
-    own_opening = texts.opening_of(reminder=reminder) if texts else ""
     subject = subject or default_subject
-    subject = own_subject or (words.reminder.format(subject=subject) if reminder else subject)
-    opening = own_opening or opening
-    own = {key: text for key, text in (("subject", own_subject), ("opening", own_opening)) if is_template(text)}
+    words_used = {
+        "subject": words.reminder.format(subject=subject) if reminder else subject,
+        "opening": opening,
+    }
+    own: dict[str, str] = {}
+    if texts is not None:
+        templates = {
+            "subject": texts.subject_of(reminder=reminder, words=words),
+            "opening": texts.opening_of(reminder=reminder),
+        }
+        for key, template in templates.items():
+            constant = same_for_all(template, organization=brand.organization, touchpoint=touchpoint)
+            if constant is None:
+                own[key] = template
+            words_used[key] = constant or words_used[key]
     asked = one_line(question.text)
     if is_template(asked):
         own["question"] = asked
     mark = f"cxm{secrets.token_hex(8)}"
     holes = {key: f"{mark}{key}{mark}" for key in ("link", "greeting", *own)}
-    subject = one_line(subject)
+    subject = one_line(words_used["subject"]) or fallback["subject"]
     rows = _rows(question.scores)
     context = {
         "language": language,
@@ -183,10 +194,10 @@ def compile_invitation(
             "answer": words.answer,
             "stop": words.stop,
             "privacy": words.privacy,
-            "why": words.why.format(organization=one_line(brand.organization)),
+            "why": (words.why_member if member else words.why).format(organization=one_line(brand.organization)),
         },
         "how_often": words.how_often.format(limit=limit, days=days) if days else "",
-        "opening": _printable(opening) or words.opening,
+        "opening": _printable(words_used["opening"]) or words.opening,
         "question": asked,
         "rows": rows,
         "columns": len(rows[0]) if rows else 0,

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from django.utils.translation import gettext as _
 
 from apps.dispatch.wording import Words, primary
-from apps.messaging.liquid import check_template, render_template
+from apps.messaging.liquid import check_template, is_template, names_in, render_template
 from apps.surveys.piping import first_name
 from cxm.errors import DomainError, DomainErrors, FieldError
 
@@ -97,6 +97,15 @@ def filled(template: str, *, name: str, organization: str, touchpoint: str, attr
     except DomainError as error:
         log.warning("a text of the organisation's own could not be filled in: %s", error.code)
         return ""
+
+
+def same_for_all(template: str, *, organization: str, touchpoint: str) -> str | None:
+    """The template filled in where nothing in it differs between people, else None."""
+    if not is_template(template):
+        return template
+    if not names_in(template) <= {"organization", "touchpoint"}:
+        return None
+    return filled(template, name="", organization=organization, touchpoint=touchpoint, attributes={})
 
 
 def _checked(text: object, name: str, field: str) -> str:

@@ -45,7 +45,7 @@ MOST_EVENTS: Final = 5_000
 """Events read of one request."""
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 _ENHANCED: Final = re.compile(r"\b([245])\.(\d{1,3})\.\d{1,3}\b")
-_OUR_MESSAGE_ID: Final = re.compile(r"<?([0-9a-f]{32})\.([0-9a-f]{32})@")
+_OUR_MESSAGE_ID: Final = re.compile(r"<?([0-9a-f]{32})(?:\.r\d{1,3})?\.([0-9a-f]{32})@")
 
 warnings.filterwarnings("ignore", category=AnymailNotSupportedWarning)
 

@@ -83,6 +83,11 @@ def check_template(text: str, allowed: Collection[str], *, field: str = "") -> N
     _rendered(template, {}, field)
 
 
+def names_in(text: str) -> frozenset[str]:
+    """The first parts of the names a template asks for (`customer`). Raises `DomainError` for one that is not valid."""
+    return frozenset(_parsed_or_error(text, "").global_variables()) if is_template(text) else frozenset()
+
+
 def render_template(text: str, values: Mapping[str, Any]) -> str:
     """`text` filled with `values`: text, or mappings of names to text. What is not there is empty.
 
