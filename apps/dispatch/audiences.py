@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,6 +16,8 @@ from apps.customers.models import Customer
 from apps.dispatch.models import Invitation
 from apps.dispatch.services import MOST_CUSTOMERS, MOST_MEMBERS
 from apps.segments.models import Segment, SegmentMember
+from apps.segments.references import read_rule
+from apps.segments.services import create_segment
 from apps.surveys.models import Survey
 from cxm.actor import Actor
 from cxm.errors import DomainError
@@ -78,6 +81,21 @@ def members_of(actor: Actor, survey: Survey, segment_id: UUID | None) -> Audienc
     if not ids:
         raise DomainError(_("Nobody whom you may ask belongs to this segment."), field="segment", code="nobody")
     return Audience(ids, len(ids) if len(ids) < MOST_MEMBERS else rows.count(), MOST_MEMBERS)
+
+
+def segment_of_stage(actor: Actor, stage: str = "") -> Segment:
+    """The live segment of everybody, or of one stage: the one there is, else a new one."""
+    stages = [stage] if stage else list(Customer.Stage.values)
+    rule = {"all": [{"field": "stage", "op": "in", "value": stages}]}
+    found = (
+        Segment.objects.filter(kind=Segment.Kind.LIVE, rule=read_rule(rule).as_json()).order_by("created_at").first()
+    )
+    if found is not None:
+        return found
+    name = _("Stage: %(stage)s") % {"stage": Customer.Stage(stage).label} if stage else _("Everyone")
+    if Segment.objects.filter(name=name).exists():
+        name = f"{name} ({now():%Y-%m-%d %H:%M:%S})"
+    return create_segment(actor=actor, name=name, rule=rule)
 
 
 def by_external_ids(actor: Actor, text: str) -> Audience:

@@ -14,6 +14,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from apps.dispatch import fatigue
 from apps.dispatch.models import Invitation
 
+TOO_OLD: Final = "too_old"
+QUOTA_FILLED: Final = "quota_filled"
+DAY_FULL: Final = "day_full"
+"""The rules of a plan (`quotas.PLAN_RULES`), beside those of contact frequency."""
+
 RULE_NAMES: Final[dict[str, Any]] = {
     fatigue.ANONYMISED: gettext_lazy("No longer a customer here"),
     fatigue.RESTRICTED: gettext_lazy("Asked that their data not be used"),
@@ -26,6 +31,9 @@ RULE_NAMES: Final[dict[str, Any]] = {
     fatigue.GLOBAL_CAP: gettext_lazy("Asked recently"),
     fatigue.RELATIONSHIP_CAP: gettext_lazy("Asked about the relationship recently"),
     fatigue.TRANSACTIONAL_CAP: gettext_lazy("Asked about this touchpoint recently"),
+    TOO_OLD: gettext_lazy("Became known too late"),
+    QUOTA_FILLED: gettext_lazy("Enough answers on their way"),
+    DAY_FULL: gettext_lazy("Enough asked that day"),
 }
 """Every rule in a few words."""
 
@@ -36,6 +44,9 @@ _SENTENCES: Final[dict[str, Any]] = {
     fatigue.NO_ADDRESS: gettext_lazy("There is no address of this person for this channel."),
     fatigue.SUPPRESSED: gettext_lazy("The address or the person is on the suppression list."),
     fatigue.CONSENT_WITHDRAWN: gettext_lazy("The person withdrew consent to surveys."),
+    TOO_OLD: gettext_lazy("The experience became known more than 14 days after it was to be asked about."),
+    QUOTA_FILLED: gettext_lazy("Who was asked already will give as many answers as the sending wants."),
+    DAY_FULL: gettext_lazy("As many as the sending may ask a day were asked already."),
     fatigue.CONSENT_MISSING: gettext_lazy("Your organisation asks for consent first, and the person has not given it."),
 }
 

@@ -15,7 +15,7 @@ from apps.customers.digests import digest_of
 from apps.customers.models import ConsentRecord, Customer
 from apps.customers.traces import Traces
 from apps.dispatch.eligibility import CONSENT_PURPOSE, organization_rules
-from apps.dispatch.models import Invitation, MailboxMessage, Suppression
+from apps.dispatch.models import Invitation, MailboxMessage, SendPlan, Suppression
 from apps.dispatch.suppression import suppress
 from apps.organizations.models import Organization
 from cxm.actor import Actor
@@ -165,6 +165,11 @@ def purge_aged_invitations(before: datetime, limit: int) -> int:
     """Take the person out of at most `limit` of them."""
     ids = list(aged_invitations(before).order_by("send_at").values_list("pk", flat=True)[:limit])
     return forget_invited(Invitation.objects.filter(pk__in=ids))
+
+
+def record_decisions_taken(*, actor: Actor, plan: SendPlan) -> None:
+    """Write down that somebody took the decisions of a sending as a file."""
+    record(actor=actor, action="dispatch.decisions_exported", target=plan)
 
 
 def record_list_taken(*, actor: Actor) -> None:

@@ -26,6 +26,7 @@ from apps.dispatch.eligibility import (
 )
 from apps.dispatch.fatigue import Cap
 from apps.dispatch.models import Suppression
+from apps.dispatch.planning import sample_bound
 from apps.organizations.models import Organization
 from apps.surveys.models import Survey
 from apps.touchpoints.models import Channel
@@ -45,11 +46,12 @@ _FREQUENCY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Whom a trial is about: exactly one of the first three.
+    """Whom a trial is about: the members of a segment, the people who lived through an event, or customers by name.
 
-    `trigger` stands for the people who lived through the event in the `trigger_days` days before now. `units` limits
-    it to the customers of a branch; None is everybody. Whoever `plan_id` has considered since `considered_since` (ever,
-    for None) is left out, as the plan leaves them out.
+    `trigger` stands for those who lived through it in the `trigger_days` days before now; of a segment, where both are
+    given. `units` limits all to the customers of a branch; None is everybody. Whoever `plan_id` has considered since
+    `considered_since` (ever, for None) is left out, and of a `sample` (0..1) whoever the plan does not draw: as the
+    plan leaves them out.
     """
 
     segment_id: UUID | None = None
@@ -59,6 +61,7 @@ class Audience:
     units: frozenset[UUID] | None = None
     plan_id: UUID | None = None
     considered_since: datetime | None = None
+    sample: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +104,23 @@ def counted_slice(
 
 def _population(audience: Audience) -> tuple[str, dict[str, Any]]:
     """SQL that gives the audience's `customer_id`s, each once, and its parameters."""
-    if audience.segment_id is not None:
-        return (
-            "SELECT customer_id FROM segments_segmentmember WHERE tenant_id = %(tenant)s AND segment_id = %(segment)s",
-            {"segment": str(audience.segment_id)},
-        )
+    members = "SELECT customer_id FROM segments_segmentmember WHERE tenant_id = %(tenant)s AND segment_id = %(segment)s"
     if audience.trigger is not None:
         since = now() - timedelta(days=audience.trigger_days)
+        among = f" AND customer_id IN ({members})" if audience.segment_id is not None else ""
         return (
             "SELECT DISTINCT customer_id FROM interactions_interaction WHERE tenant_id = %(tenant)s"
-            " AND event = %(event)s AND properties @> %(where)s::jsonb AND id >= %(since)s AND customer_id IS NOT NULL",
+            " AND event = %(event)s AND properties @> %(where)s::jsonb AND id >= %(since)s AND customer_id IS NOT NULL"
+            + among,
             {
                 "event": audience.trigger.get("event", ""),
                 "where": json.dumps(audience.trigger.get("where") or {}),
                 "since": str(lowest_id(since)),
+                "segment": str(audience.segment_id),
             },
         )
+    if audience.segment_id is not None:
+        return members, {"segment": str(audience.segment_id)}
     return (
         "SELECT DISTINCT unnest(%(customers)s::uuid[]) AS customer_id",
         {"customers": [str(pk) for pk in audience.customer_ids]},
@@ -129,7 +133,11 @@ def _people(population: str, audience: Audience, named: dict[str, Any]) -> str:
     if audience.units is not None:
         conditions += " AND c.unit_id = ANY(%(units)s::uuid[])"
         named["units"] = [str(unit) for unit in audience.units]
-    if audience.plan_id is not None:
+    if audience.plan_id is not None and audience.sample < 1 and audience.trigger is None:
+        # As the planner draws (planning._drawn), so that who is in the sample is in the simulation.
+        conditions += " AND hashtextextended(%(plan)s || c.id::text, 0) < %(bound)s"
+        named["plan"], named["bound"] = str(audience.plan_id), sample_bound(audience.sample)
+    if audience.plan_id is not None and audience.trigger is None:
         conditions += (
             " AND NOT EXISTS (SELECT FROM dispatch_invitation d WHERE d.tenant_id = %(tenant)s"
             " AND d.plan_id = %(plan)s AND d.customer_id = c.id"

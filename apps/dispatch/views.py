@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from csp.constants import HEADER as CSP_HEADER
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -21,13 +20,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.accounts.models import User
 from apps.dispatch import queries, services
 from apps.dispatch.audiences import ONE, SEGMENT
-from apps.dispatch.explaining import explanation, rule_name
+from apps.dispatch.explaining import explanation, rule_name, state_badge, state_name
 from apps.dispatch.filters import InvitationFilter
 from apps.dispatch.forms import SendForm
 from apps.dispatch.links import masked
 from apps.dispatch.mailbox import is_mailbox_key, mailbox_key
 from apps.dispatch.models import Invitation, InvitationBatch, MailboxMessage, Suppression
 from apps.dispatch.notices import read_stop_token
+from apps.dispatch.plan_queries import visible_plans
+from apps.dispatch.plan_views import plan_lines
+from apps.dispatch.previewing import mail_document
 from apps.dispatch.rendering import Recipient
 from apps.dispatch.sending import compiled_mail, sender_of
 from apps.dispatch.suppression import suppress
@@ -43,16 +45,10 @@ from cxm.web.views import permission_required, public_view, render_page, see_oth
 
 PAGE_SIZE = 50
 
-MAIL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
-)
-"""A mail is somebody's words in our frame: no script, no form, nothing loaded; its links open beside."""
-
 
 @permission_required("surveys.send")
-def send(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """Choose, look at what would happen, then send exactly that many mails."""
+def send_once(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Ask some customers at once: choose, look at what would happen, then send exactly that many mails."""
     survey = get_object_or_404(Survey.objects.select_related("touchpoint"), pk=pk)
     zone = ZoneInfo(request.organization.timezone)
     initial = _initial(request)
@@ -166,12 +162,16 @@ def invitations(request: MemberRequest, pk: UUID) -> HttpResponse:
         "survey": survey,
         "filter": found,
         "page": page,
-        "rows": [(row, _state_badge(row.shown_state), explanation(row, zone)) for row in page.object_list],
+        "rows": [
+            (row, (state_name(row.shown_state), state_badge(row.shown_state)), explanation(row, zone))
+            for row in page.object_list
+        ],
         "progress": progress(visible.filter(batch=batch) if batch else visible),
         "reasons": [(rule, rule_name(rule), number) for rule, number in queries.reason_counts(visible)],
         "failed": states.get(Invitation.State.FAILED, 0),
         "scanners": queries.suspected_scanner_hits(survey),
         "batches": queries.batches_of(survey)[:10],
+        "plans": plan_lines(list(visible_plans(request.actor).filter(survey=survey).order_by("-created_at")[:10])),
     }
     return render_page(request, "dispatch/invitations.html", context, partial="progress")
 
@@ -193,19 +193,6 @@ def progress(rows: Any) -> dict[str, Any]:
         "blocked": states.get(by.BLOCKED, 0),
         "cancelled": states.get(by.CANCELLED, 0),
     }
-
-
-_BADGES = {
-    Invitation.State.SENT: "i",
-    Invitation.State.COMPLETED: "ok",
-    Invitation.State.BOUNCED: "w",
-    Invitation.State.FAILED: "d",
-}
-
-
-def _state_badge(state: str) -> tuple[str, str]:
-    """The words and the kind of badge of a state."""
-    return str(Invitation.State(state).label), _BADGES.get(Invitation.State(state), "")
 
 
 @permission_required("surveys.send")
@@ -308,14 +295,6 @@ def _private(response: HttpResponse) -> HttpResponse:
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex"
-    return response
-
-
-def mail_document(html: str) -> HttpResponse:
-    """A mail's HTML as a document for a frame of ours, under a policy that lets it do nothing but open links."""
-    document = html.replace("<head>", '<head><base target="_blank">', 1)
-    response = HttpResponse(document, headers={CSP_HEADER: MAIL_POLICY, "Cache-Control": "private, no-store"})
-    response.xframe_options_exempt = True  # type: ignore[attr-defined]
     return response
 
 

@@ -77,6 +77,16 @@ register_profile_section(
 )
 register_nav(
     NavItem(
+        group="measure",
+        label=_("Sendings"),
+        icon="send",
+        url_name="dispatch:plans",
+        permission="surveys.view",
+        order=32,
+    )
+)
+register_nav(
+    NavItem(
         group="settings",
         label=_("Suppression list"),
         icon="mail-off",

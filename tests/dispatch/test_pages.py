@@ -68,7 +68,7 @@ class TestSending:
     ) -> None:
         survey = a_survey(relationship=True)
         a_customer_to_ask(), a_customer_to_ask(), a_customer_to_ask(known_days=1)
-        path = page(organization, f"surveys/{survey.pk}/send/")
+        path = page(organization, f"surveys/{survey.pk}/send/once/")
         assert manager.get(path).status_code == 200
         preview = manager.post(path, choices(subject="Your move"))
         html = preview.content.decode()
@@ -91,7 +91,7 @@ class TestSending:
     ) -> None:
         survey = a_survey(relationship=True)
         customers = [a_customer_to_ask(), a_customer_to_ask()]
-        path = page(organization, f"surveys/{survey.pk}/send/")
+        path = page(organization, f"surveys/{survey.pk}/send/once/")
         seen = hidden(manager.post(path, choices()).content.decode(), "seen")
         changed = choices(who="ids", ids="\n".join(str(c.external_id) for c in customers), expected="2", seen=seen)
         assert manager.post(path, changed).status_code == 200
@@ -102,7 +102,7 @@ class TestSending:
     ) -> None:
         survey = a_survey(relationship=True)
         a_customer_to_ask()
-        path = page(organization, f"surveys/{survey.pk}/send/")
+        path = page(organization, f"surveys/{survey.pk}/send/once/")
         seen = hidden(manager.post(path, choices()).content.decode(), "seen")
         a_customer_to_ask()
         answer = manager.post(path, choices(expected="1", seen=seen))
@@ -132,14 +132,14 @@ class TestSending:
     ) -> None:
         survey = a_survey(relationship=True)
         a_customer_to_ask()
-        answer = manager.post(page(organization, f"surveys/{survey.pk}/send/"), choices(**wish))
+        answer = manager.post(page(organization, f"surveys/{survey.pk}/send/once/"), choices(**wish))
         assert answer.status_code == 422
         assert words in answer.content.decode()
 
     def test_one_customer_and_pasted_addresses_are_found(self, organization: Organization, manager: Client) -> None:
         survey = a_survey(relationship=True)
         first, second = a_customer_to_ask(), a_customer_to_ask()
-        path = page(organization, f"surveys/{survey.pk}/send/")
+        path = page(organization, f"surveys/{survey.pk}/send/once/")
         one = manager.post(path, choices(who="one", customer=first.external_id))
         assert hidden(one.content.decode(), "expected") == "1"
         both = manager.post(path, choices(who="ids", ids=f"{first.external_id}; {str(second.email).upper()}"))
@@ -147,7 +147,7 @@ class TestSending:
 
     def test_draft_cannot_be_sent(self, organization: Organization, manager: Client) -> None:
         survey = a_survey(published=False)
-        path = page(organization, f"surveys/{survey.pk}/send/")
+        path = page(organization, f"surveys/{survey.pk}/send/once/")
         assert "Publish the survey first" in manager.get(path).content.decode()
         a_customer_to_ask()
         assert manager.post(path, choices()).status_code == 422
@@ -345,7 +345,7 @@ def test_command_lists_and_prints_account_mail(db: None, settings: Any, capsys: 
 
 
 @pytest.mark.parametrize("role", ["analyst", "employee", "agent"])
-@pytest.mark.parametrize("path", ["surveys/{id}/send/", "privacy/suppressions/", "mailbox/"])
+@pytest.mark.parametrize("path", ["surveys/{id}/send/once/", "privacy/suppressions/", "mailbox/"])
 def test_other_roles_may_not_send(organization: Organization, role: str, path: str) -> None:
     with tenant(organization):
         survey = a_survey()

@@ -85,7 +85,7 @@ def test_segment_of_another_organisation_does_not_exist(acme: Any, survey: Surve
         f"/api/v1/surveys/{survey.pk}/invitations/", {"segment": str(theirs.pk)}, format="json"
     )
     assert answer.json()["errors"][0]["code"] == "not_found"
-    page = signed_in(a_member(acme, "manager")).get(f"/o/{acme.slug}/surveys/{survey.pk}/send/").content.decode()
+    page = signed_in(a_member(acme, "manager")).get(f"/o/{acme.slug}/surveys/{survey.pk}/send/once/").content.decode()
     assert "The people of a segment" not in page
 
 
@@ -111,7 +111,7 @@ def test_who_was_never_invited_goes_first(acme: Any, survey: Survey, monkeypatch
 def test_page_shows_the_counts_then_sends_exactly_them(acme: Any, survey: Survey) -> None:
     segment = a_group(a_customer_to_ask(), a_customer_to_ask(known_days=1), name="First bill")
     client = signed_in(a_member(acme, "manager"))
-    path = f"/o/{acme.slug}/surveys/{survey.pk}/send/"
+    path = f"/o/{acme.slug}/surveys/{survey.pk}/send/once/"
     opened = client.get(f"{path}?segment={segment.pk}").content.decode()
     assert re.search(r'value="segment"[^>]*checked', opened)
     wish = {"who": "segment", "segment": str(segment.pk), "when": "now", "stage": "customer"}
