@@ -187,7 +187,8 @@ class Question:
         if self.show_if:
             rules = []
             for rule in self.show_if.rules:
-                written: dict[str, Json] = {"question": rule.question, "op": rule.op, "value": rule.value}
+                value = list(rule.value) if isinstance(rule.value, tuple) else rule.value
+                written: dict[str, Json] = {"question": rule.question, "op": rule.op, "value": value}
                 rules.append(written)
             out["show_if"] = {self.show_if.mode: rules}
         return out
