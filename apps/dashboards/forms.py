@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from apps.customers.models import Customer
+from apps.dashboards.flags import WORDS
 from apps.metrics.counting import SurveyFacts
 from apps.organizations.unit_tree import UnitTree
 from apps.touchpoints.models import Channel
@@ -79,7 +80,13 @@ class FeedbackFilterForm(ScoreFilterForm):
     defaults: tuple[str, ...] = ()
 
     def __init__(
-        self, data: QueryDict, *, languages: Iterable[str], customer: Customer | None = None, **choices: object
+        self,
+        data: QueryDict,
+        *,
+        languages: Iterable[str],
+        customer: Customer | None = None,
+        answers: Iterable[tuple[str, str]] = (),
+        **choices: object,
     ) -> None:
         super().__init__(data, **choices)  # type: ignore[arg-type]
         self.fields["q"] = forms.CharField(label=_("Search in comments"), required=False, max_length=200)
@@ -98,8 +105,44 @@ class FeedbackFilterForm(ScoreFilterForm):
         )
         self.fields["language"] = _choice(_("Language"), [(language, language) for language in languages])
         self.fields["comment"] = _choice(_("Comment"), [("1", _("with a comment"))])
+        _add_answer_fields(self, data)
+        for name, value in answers:
+            self.fields[f"answer:{name}"] = _choice(name, [(value, value)])
+        if answered := data.get("answered"):
+            self.fields["answered"] = _choice(_("Answered"), [(answered, answered)])
         if customer:
             self.fields["customer"] = _choice(_("Customer"), [(str(customer.pk), str(customer))])
+
+
+class ResultsFilterForm(ScoreFilterForm):
+    """The filters of one survey's results: no survey to choose, and what single answers have. Of an anonymous survey
+    only what groups may be told apart by."""
+
+    all_time: dict[str, str] = {}
+    defaults: tuple[str, ...] = ()
+
+    def __init__(
+        self, data: QueryDict, *, languages: Iterable[str], versions: Iterable[int], anonymous: bool, **choices: object
+    ) -> None:
+        super().__init__(data, **choices)  # type: ignore[arg-type]
+        del self.fields["survey"]
+        if anonymous:
+            for name in ("segment", "persona"):
+                self.fields.pop(name, None)
+            return
+        self.fields["language"] = _choice(_("Language"), [(language, language) for language in languages])
+        self.fields["version"] = _choice(_("Version"), [(number, number) for number in versions])
+        _add_answer_fields(self, data)
+
+
+def _add_answer_fields(form: forms.Form, data: QueryDict) -> None:
+    """State and marks of single answers; a mark that is asked for stands among those known."""
+    states = [("partial", _("begun, not sent")), ("provisional", _("provisional")), ("any", _("all"))]
+    form.fields["state"] = _choice(_("State"), [("completed", _("completed")), *states])
+    marks = dict(WORDS)
+    if asked := data.get("flag"):
+        marks.setdefault(asked, asked)
+    form.fields["flag"] = _choice(_("Marked as"), marks.items())
 
 
 def _choice(label: object, choices: Iterable[tuple[object, object]]) -> forms.ChoiceField:

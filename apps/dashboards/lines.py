@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext
 
+from apps.dashboards.flags import flag_words
 from apps.organizations.models import Organization
 from apps.surveys.holding import readable_comment
 from apps.surveys.models import Response
@@ -24,7 +25,7 @@ LONGEST_COMMENT = 600
 class Line:
     """One answer: its score in colour and words, what was said, where, and the way to the whole of it.
 
-    `url` is empty for answers of anonymous surveys, which have no page.
+    Of an anonymous survey the words stand alone: a score, a channel or a time beside them would single people out.
     """
 
     score: str
@@ -36,6 +37,7 @@ class Line:
     when: SafeString
     url: str
     label: str
+    marks: str
 
 
 def lines(organization: Organization, responses: Iterable[Response], *, actor: Actor) -> list[Line]:
@@ -44,9 +46,12 @@ def lines(organization: Organization, responses: Iterable[Response], *, actor: A
     open_answer = gettext("Open the answer %(score)s to %(name)s")
     found = []
     for response in responses:
+        if response.survey.anonymous:
+            found.append(_words_alone(response, actor))
+            continue
         square = cx_score(response.score, response.metric, response.scale or 0)
         score = "–" if response.score is None else str(response.score)
-        survey, anonymous = response.survey, response.survey.anonymous
+        survey = response.survey
         circumstances = [channels.get(response.channel, response.channel), response.language]
         found.append(
             Line(
@@ -56,9 +61,18 @@ def lines(organization: Organization, responses: Iterable[Response], *, actor: A
                 comment=Truncator(readable_comment(response, actor)).chars(LONGEST_COMMENT),
                 about=response.touchpoint.name if response.touchpoint else survey.name,
                 circumstances=" · ".join(part for part in circumstances if part),
-                when=SafeString() if anonymous else cx_time(response.occurred_at),
-                url="" if anonymous else org_url(organization, "dashboards:answer", pk=response.pk),
+                when=cx_time(response.occurred_at),
+                url=org_url(organization, "dashboards:answer", pk=response.pk),
                 label=open_answer % {"score": score, "name": survey.name},
+                marks=", ".join(flag_words(response.flags)),
             )
         )
     return found
+
+
+def _words_alone(response: Response, actor: Actor) -> Line:
+    comment = Truncator(readable_comment(response, actor)).chars(LONGEST_COMMENT)
+    no_score = cx_score(None)
+    return Line(
+        "–", no_score["tone"], no_score["words"], comment, response.survey.name, "", SafeString(), "", "", marks=""
+    )

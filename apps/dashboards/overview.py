@@ -535,7 +535,7 @@ def _comments(
         .filter(selection.window() & selection.dimensions(), survey__in=asked)
         .exclude(comment="")
         .select_related("touchpoint", "survey", "customer")
-        .defer("answers", "attributes", "flags", "survey__definition", "survey__languages")
+        .defer("answers", "attributes", "survey__definition", "survey__languages")
         .order_by("-occurred_at", "-id")
     )
     if moves:

@@ -87,6 +87,9 @@ def feedback_rows(rows: QuerySet[Response], *, actor: Actor) -> Iterator[Row]:
     with_customers = actor.can("customers.view")
     yield list(FEEDBACK_COLUMNS if with_customers else FEEDBACK_COLUMNS[: -len(CUSTOMER_COLUMNS)])
     for response in rows.iterator(chunk_size=CHUNK):
+        if response.survey.anonymous:
+            yield _words_alone(response, actor, len(CUSTOMER_COLUMNS) if with_customers else 0)
+            continue
         row: Row = [
             str(response.pk),
             response.occurred_at.isoformat(),
@@ -105,3 +108,11 @@ def feedback_rows(rows: QuerySet[Response], *, actor: Actor) -> Iterator[Row]:
             customer = response.customer
             row += [customer.external_id, customer.name, customer.email] if customer else ["", "", ""]
         yield row
+
+
+def _words_alone(response: Response, actor: Actor, further: int) -> Row:
+    """Of an anonymous survey the comment alone: all that stands in a row together tells who wrote it."""
+    row: Row = [""] * (len(FEEDBACK_COLUMNS) - len(CUSTOMER_COLUMNS) + further)
+    row[FEEDBACK_COLUMNS.index("survey")] = response.survey.name
+    row[FEEDBACK_COLUMNS.index("comment")] = readable_comment(response, actor)
+    return row

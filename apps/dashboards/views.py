@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET
 from apps.customers.masking import mask_values
 from apps.customers.models import Customer
 from apps.dashboards.answers import answered_questions
+from apps.dashboards.flags import flag_words
 from apps.dashboards.forms import FeedbackFilterForm, ScoreFilterForm, with_usual_period
 from apps.dashboards.lines import lines
 from apps.dashboards.overview import METRICS, Links, overview, usual_interval
@@ -115,8 +116,9 @@ def feedback_list(request: MemberRequest) -> HttpResponse:
     touchpoints = list(Touchpoint.objects.order_by("name", "id"))
     form = FeedbackFilterForm(
         request.GET,
-        languages=_languages(organization, surveys, wanted.language),
+        languages=_languages(organization, surveys, wanted.selection.languages or ()),
         customer=customer,
+        answers=wanted.answers,
         **_choices(request, surveys, touchpoints),
     )
     page = _page(request, found.rows)
@@ -143,6 +145,7 @@ def feedback_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
         "page_title": found.customer or gettext("Answer"),
         "response": found,
         "questions": answered_questions(found, actor=actor),
+        "marks": flag_words(found.flags),
         "attributes": mask_values(found.attributes, partial(readable, found, actor)),
         "may_see_customer": actor.can("customers.view", found.customer.unit_id if found.customer else None),
     }
@@ -168,9 +171,9 @@ def _interval(params: QueryDict, selection: Selection) -> Interval:
     return next((known for known in INTERVALS if known == params.get("interval")), usual_interval(selection))
 
 
-def _languages(organization: Organization, surveys: list[SurveyFacts], chosen: str) -> list[str]:
+def _languages(organization: Organization, surveys: list[SurveyFacts], chosen: Iterable[str]) -> list[str]:
     """Languages that answers may be in: the organisation's, the surveys', and the one that is asked for."""
-    offered = {*organization.languages, *(language for survey in surveys for language in survey.languages), chosen}
+    offered = {*organization.languages, *(language for survey in surveys for language in survey.languages), *chosen}
     return sorted(offered - {""})
 
 
@@ -207,7 +210,7 @@ def _page(request: MemberRequest, rows: QuerySet[Response]) -> Page:
     """The page after the answer that `after` names. Two queries: rows and their number."""
     total = rows.count()
     position = _position(request.GET)
-    rows = rows.defer("answers", "attributes", "flags", "survey__definition", "survey__languages")
+    rows = rows.defer("answers", "attributes", "survey__definition", "survey__languages")
     shown = list((older_than(rows, *position) if position else rows)[: PAGE + 1])
     following = None
     if len(shown) > PAGE:

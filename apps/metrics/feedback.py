@@ -6,19 +6,22 @@ together and in sufficient number: a row under any other filter would tell more 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.lookups import StartsWith
 from django.http import QueryDict
 from django.utils.translation import gettext
 
 from apps.customers.masking import mask_text, may_read_unmasked
 from apps.customers.services import people_of
 from apps.metrics.counting import SurveyFacts, surveys_for
-from apps.metrics.filters import UNSTORABLE, Errors, read_selection, values_of
+from apps.metrics.filters import UNSTORABLE, Errors, read_answer_filters, read_selection, values_of
 from apps.metrics.scored_answers import further_questions
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import COMMENT_THRESHOLD, TopBoxRule, rule_for
@@ -32,6 +35,10 @@ METRICS = ("nps", "csat", "ces")
 BANDS = ("promoter", "passive", "detractor")
 KINDS = ("relationship", "touchpoint")
 LONGEST_TEXT = 200
+MOST_QUESTIONS = 20
+QUESTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+WHOLE = re.compile(r"-?[0-9]{1,15}")
+MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +50,11 @@ class FeedbackFilter:
     band: str | None = None
     scores: frozenset[int] | None = None
     scale: int | None = None
-    language: str = ""
     commented: bool = False
     text: str = ""
     customer: UUID | None = None
+    answers: tuple[tuple[str, str], ...] = ()
+    answered: tuple[str, ...] = ()
 
     @property
     def narrow(self) -> bool:
@@ -73,8 +81,9 @@ def read_feedback_filter(params: QueryDict, *, actor: Actor, organization: Organ
     """The filters of the feedback list from a query string; those of `read_selection` and, of single answers:
 
     `metric` (answers with such a score), `band` (promoter, passive, detractor, or what these are on other scales),
-    `score` (one or several), `scale`, `language`, `comment=1`, `q`, `customer`, and `kind` (relationship or touchpoint
-    surveys; both without it). Raises DomainErrors naming what cannot be understood.
+    `score` (one or several), `scale`, `comment=1`, `q`, `customer`, `kind` (relationship or touchpoint surveys; both
+    without it), `answer:QUESTION=VALUE` (of a matrix `answer:QUESTION.ROW`), `answered=QUESTION`, and those of
+    `read_answer_filters`. Raises DomainErrors naming what cannot be understood.
     """
     problems = Errors()
     selection = read_selection(
@@ -87,17 +96,18 @@ def read_feedback_filter(params: QueryDict, *, actor: Actor, organization: Organ
     if text and mask_text(text) != text and not may_read_unmasked(actor):
         message = gettext("Your role does not show addresses and numbers in comments, so they cannot be searched.")
         problems.add("q", message, "masked")
-    language = params.get("language", "").strip()
+    selection = read_answer_filters(params, selection, errors=problems)
     found = FeedbackFilter(
         selection=replace(selection, which=kind or "any"),  # type: ignore[arg-type]
         metric=_one_of(params, "metric", METRICS, problems),
         band=_one_of(params, "band", BANDS, problems),
         scores=scores,
         scale=min(scale) if scale else None,
-        language="" if UNSTORABLE.search(language) else language[:10],
         commented=params.get("comment", "") in ("1", "true", "on", "yes"),
         text=text,
         customer=_customer(params, problems),
+        answers=_answers(params, problems),
+        answered=tuple(name for name in values_of(params, "answered")[:MOST_QUESTIONS] if QUESTION.fullmatch(name)),
     )
     problems.raise_if_any()
     return found
@@ -122,8 +132,10 @@ def feedback(wanted: FeedbackFilter, *, among: Sequence[SurveyFacts] | None = No
         rows = rows.filter(_scored(wanted, shown))
     if wanted.scale is not None:
         rows = rows.filter(scale=wanted.scale)
-    if wanted.language:
-        rows = rows.filter(language=wanted.language)
+    for question, value in wanted.answers:
+        rows = rows.filter(_answer_is(question, value))
+    for question in wanted.answered:
+        rows = rows.filter(answers__has_key=question)
     if wanted.commented:
         rows = rows.exclude(comment="")
     if wanted.text:
@@ -203,7 +215,37 @@ def _may_be_listed(wanted: FeedbackFilter, survey: SurveyFacts) -> bool:
     if wanted.narrow or wanted.selection.surveys != frozenset({survey.id}):
         return False
     n = wanted.selection.responses().filter(survey=survey.id).aggregate(n=Count("id"))["n"]
-    return n >= COMMENT_THRESHOLD
+    return n >= max(COMMENT_THRESHOLD, wanted.selection.threshold)
+
+
+def _answers(params: QueryDict, problems: Errors) -> tuple[tuple[str, str], ...]:
+    """What `answer:QUESTION=VALUE` asks for."""
+    found = []
+    for name in params:
+        if not name.startswith("answer:"):
+            continue
+        value = params.get(name) or ""
+        question, dot, row = name[7:].partition(".")
+        if not QUESTION.fullmatch(question) or (dot and not QUESTION.fullmatch(row)) or UNSTORABLE.search(value):
+            problems.add(name[:120], gettext("Name one question and its answer, as in answer:reason=price."))
+        elif value:
+            found.append((name[7:], value[:LONGEST_TEXT]))
+    return tuple(sorted(found)[:MOST_QUESTIONS])
+
+
+def _answer_is(name: str, value: str) -> Q:
+    """Answers that gave this value: a score or number, a choice, one of several, yes or no, a month, a row's choice."""
+    question, _, row = name.partition(".")
+    if row:
+        return Q(answers__contains={question: {row: value}})
+    q = Q(answers__contains={question: value}) | Q(answers__contains={question: [value]})
+    if value in ("true", "false"):
+        q |= Q(answers__contains={question: value == "true"})
+    if WHOLE.fullmatch(value):
+        q |= Q(answers__contains={question: int(value)})
+    if MONTH.fullmatch(value):
+        q |= Q(StartsWith(KeyTextTransform(question, "answers"), Value(value)))
+    return q
 
 
 def _one_of(params: QueryDict, name: str, allowed: Iterable[str], problems: Errors) -> str | None:

@@ -5,6 +5,7 @@ PDF, PNG and mail, whose renderers see neither style sheets nor variables: shape
 Charts know nothing of surveys or metrics: they take numbers, units and words, and give safe markup.
 """
 
+from .bars import Column, columns, share_bar
 from .distribution import Bar, Tone, distribution
 from .emotion import EmotionStep, emotion_lane
 from .figures import Unit, figure, figure_with_interval, signed_change
@@ -16,17 +17,20 @@ from .trend import Note, TrendPoint, trend
 __all__ = [
     "HEAT_STEPS",
     "Bar",
+    "Column",
     "EmotionStep",
     "Note",
     "Paint",
     "Tone",
     "TrendPoint",
     "Unit",
+    "columns",
     "distribution",
     "emotion_lane",
     "figure",
     "figure_with_interval",
     "heat_class",
+    "share_bar",
     "signed_change",
     "sparkline",
     "trend",

@@ -32,6 +32,7 @@ LITERALS: dict[str, Attributes] = {
     "cx-fpro": {"fill": PROMOTER},
     "cx-fpas": {"fill": PASSIVE, "stroke": PASSIVE_EDGE, "stroke-width": 1},
     "cx-fdet": {"fill": DETRACTOR},
+    "cx-facc": {"fill": ACCENT},
     "cx-on": {"fill": SURFACE, "font-weight": 600},
     "cx-onp": {"fill": INK, "font-weight": 600},
     "cx-ink": {"fill": INK, "font-weight": 600},

@@ -88,7 +88,7 @@ def trend(
         return SafeString()
     pen = Pen(paint)
     ticks = _ticks(points, target, limits)
-    finding = trend_finding(points, title=title, unit=unit, target=target)
+    finding = trend_finding(points, title=title, unit=unit, target=target, notes=notes)
 
     def draw(width: int, height: int, most_labels: int, cls: str, narrow: bool) -> SafeString:
         frame = Frame(width, height, len(points), ticks[0], ticks[-1], most_labels)
@@ -121,7 +121,9 @@ def trend(
     )
 
 
-def trend_finding(points: Sequence[TrendPoint], *, title: str, unit: Unit, target: float | None) -> str:
+def trend_finding(
+    points: Sequence[TrendPoint], *, title: str, unit: Unit, target: float | None, notes: Sequence[Note] = ()
+) -> str:
     """What the chart shows, in sentences, for those who cannot see it."""
     measured = [(point.value, point.name) for point in points if point.value is not None]
     if not measured:
@@ -156,6 +158,11 @@ def trend_finding(points: Sequence[TrendPoint], *, title: str, unit: Unit, targe
             )
             % {"target": figure(target, unit), "met": met, "count": len(measured)}
         )
+    sentences += [
+        gettext("At %(name)s: %(text)s.") % {"name": points[note.index].name, "text": note.text.rstrip(".")}
+        for note in notes
+        if 0 <= note.index < len(points)
+    ]
     return " ".join(sentences)
 
 
