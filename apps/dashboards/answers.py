@@ -5,27 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
+from apps.customers.masking import may_read_unmasked
 from apps.surveys.definition import Definition, Question
 from apps.surveys.holding import readable
 from apps.surveys.live import published_definition
-from apps.surveys.models import Response
+from apps.surveys.models import Response, ResponseFile
 from cxm.actor import Actor
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweredQuestion:
-    """A question and what was said to it. `score` with metric and scale for measured ones, `text` for words."""
+    """A question and what was said to it. `score` with metric and scale for measured ones, `text` for words.
+
+    `file` is the id of the file that answers it, for those who may read words unmasked; `text` is then its name.
+    """
 
     title: str
     text: str
     score: int | None = None
     metric: str = ""
     scale: int = 0
+    file: UUID | None = None
 
 
 def answered_questions(response: Response, *, actor: Actor) -> list[AnsweredQuestion]:
@@ -42,8 +48,10 @@ def answered_questions(response: Response, *, actor: Actor) -> list[AnsweredQues
         if question.id in given
     ]
     unknown = [name for name in given if name not in definition.questions]
+    if definition.file_questions & given.keys():
+        questions = _with_files(definition, response, questions, actor)
     found = questions + [AnsweredQuestion(name, str(given[name])) for name in unknown]
-    return [replace(answer, text=readable(response, actor, answer.text)) for answer in found]
+    return [answer if answer.file else replace(answer, text=readable(response, actor, answer.text)) for answer in found]
 
 
 def _answered(definition: Definition, question: Question, value: Any, language: str) -> AnsweredQuestion:
@@ -54,6 +62,26 @@ def _answered(definition: Definition, question: Question, value: Any, language: 
             title, definition.text(label, language) if label else "", value, question.metric, question.scale
         )
     return AnsweredQuestion(title, _in_words(definition, question, value, language))
+
+
+def _with_files(
+    definition: Definition, response: Response, questions: list[AnsweredQuestion], actor: Actor
+) -> list[AnsweredQuestion]:
+    """The same, with files by their names instead of their ids. One query."""
+    stored = {str(file.pk): file for file in ResponseFile.objects.filter(response=response)}
+    ids = [name for name in definition.questions if name in response.answers]
+    shown = []
+    for name, question in zip(ids, questions, strict=True):
+        file = stored.get(str(response.answers[name])) if name in definition.file_questions else None
+        if name in definition.file_questions:
+            may_open = file is not None and may_read_unmasked(actor, response.unit_id)
+            question = replace(
+                question,
+                text=(file.name if may_open else gettext("A file")) if file else gettext("A file that was removed"),
+                file=file.pk if file and may_open else None,
+            )
+        shown.append(question)
+    return shown
 
 
 def _in_words(definition: Definition, question: Question, value: Any, language: str) -> str:

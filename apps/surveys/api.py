@@ -14,9 +14,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response as Answer
 
+from apps.organizations.models import Organization
 from apps.surveys import queries, services
+from apps.surveys.catalogue import TEMPLATES
 from apps.surveys.definition import parse_definition
-from apps.surveys.entries import read_entry
+from apps.surveys.entries import read_entry, read_language
+from apps.surveys.files_api import ResponseFileViewSet
 from apps.surveys.filters import ResponseFilter, SurveyFilter
 from apps.surveys.holding import mask_answer
 from apps.surveys.live import live_survey, published_definition
@@ -28,11 +31,13 @@ from apps.surveys.representation import (
     represent_versions,
 )
 from apps.surveys.versions import Versions
+from apps.surveys.wording import LANGUAGE_NAMES
 from apps.touchpoints.models import Channel, Touchpoint
 from cxm.api.problems import BadBody
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField, VersionNumberSerializer
 from cxm.api.viewsets import (
+    ApiViewSet,
     CreateMixin,
     DestroyMixin,
     ListMixin,
@@ -41,6 +46,8 @@ from cxm.api.viewsets import (
     TenantViewSet,
     uuid_or_404,
 )
+from cxm.errors import DomainError
+from cxm.scope import current_tenant_id
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -73,6 +80,16 @@ class SurveySerializer(TenantModelSerializer):
         child=serializers.CharField(max_length=16), required=False, allow_null=True, max_length=30
     )
     definition = serializers.DictField(required=False, allow_null=True)
+    template = serializers.CharField(
+        required=False,
+        write_only=True,
+        max_length=64,
+        help_text="When it is made: a template of `survey-templates/`. What is given besides goes before it.",
+    )
+    closes_at = UtcDateTimeField(required=False, allow_null=True, help_text="It takes no answers from then on.")
+    answer_limit = serializers.IntegerField(
+        required=False, allow_null=True, help_text="It takes no answers once it has so many submitted ones."
+    )
     version = serializers.IntegerField(source="current_version", read_only=True, allow_null=True)
 
     class Meta:
@@ -88,6 +105,9 @@ class SurveySerializer(TenantModelSerializer):
             "touchpoint",
             "languages",
             "definition",
+            "template",
+            "closes_at",
+            "answer_limit",
             "state",
             "version",
             "created_at",
@@ -95,6 +115,20 @@ class SurveySerializer(TenantModelSerializer):
             "closed_at",
         )
         read_only_fields = ("id", "state", "created_at", "updated_at", "closed_at")
+
+
+class SurveyTemplateSerializer(TenantSerializer):
+    """A survey to begin with. `definition` is in the languages asked for with `?languages=en,de`."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Survey.Kind.choices)
+    relationship = serializers.BooleanField()
+    anonymous = serializers.BooleanField()
+    audience = serializers.ChoiceField(choices=Survey.Audience.choices)
+    languages = serializers.ListField(child=serializers.CharField())
+    definition = serializers.DictField()
 
 
 class CustomerReferenceSerializer(TenantSerializer):
@@ -251,6 +285,8 @@ class SurveyViewSet(TenantViewSet):
         return queries.surveys()
 
     def create_object(self, data: dict[str, Any]) -> Survey:
+        if template := data.pop("template", ""):
+            return services.create_from_template(actor=self.request.actor, template=template, **data)
         return services.create_survey(actor=self.request.actor, **data)
 
     def update_object(self, row: Survey, data: dict[str, Any]) -> Survey:
@@ -309,6 +345,42 @@ class SurveyViewSet(TenantViewSet):
         versions = Versions(self.get_object())
         compared = versions.compare(request.query_params.get("before", ""), request.query_params.get("after", ""))
         return Answer(represent_versions(versions.all, compared))
+
+
+class SurveyTemplateViewSet(ApiViewSet):
+    """The catalogue of templates."""
+
+    required_permissions: ClassVar[dict[str, str]] = {"list": "surveys.view"}
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("languages", str, description="Codes, with commas; all with wordings by default.")
+        ],
+        responses={200: SurveyTemplateSerializer(many=True)},
+    )
+    def list(self, request: Request) -> Answer:
+        """Every template with its definition, the organisation's name filled in."""
+        asked = request.query_params.get("languages", "")
+        try:
+            codes = [read_language(code) for code in asked.split(",")[:30] if code.strip()] or list(LANGUAGE_NAMES)
+        except DomainError as error:
+            raise BadBody(error.message, field="languages", code=error.code) from None
+        name = Organization.objects.values_list("name", flat=True).get(pk=current_tenant_id())
+        results = [
+            {
+                "id": template.id,
+                "name": str(template.name),
+                "description": str(template.description),
+                "kind": template.kind,
+                "relationship": template.relationship,
+                "anonymous": template.anonymous,
+                "audience": template.audience,
+                "languages": list(LANGUAGE_NAMES),
+                "definition": template.definition(codes, name).to_json(),
+            }
+            for template in TEMPLATES.values()
+        ]
+        return Answer({"results": results, "next": None})
 
 
 class ResponseViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, ResourceViewSet):
@@ -375,4 +447,6 @@ class ResponseViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, Resou
 def register(router: ApiRouter) -> None:
     """Add this app's resources to `/api/v1/`."""
     router.register("surveys", SurveyViewSet, basename="survey")
+    router.register("survey-templates", SurveyTemplateViewSet, basename="survey-template")
     router.register(r"surveys/(?P<survey_id>[^/.]+)/responses", ResponseViewSet, basename="response")
+    router.register(r"surveys/(?P<survey_id>[^/.]+)/files", ResponseFileViewSet, basename="response-file")

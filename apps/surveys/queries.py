@@ -8,8 +8,9 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
+from apps.customers.masking import PERMISSION as MASKING_PERMISSION
 from apps.organizations.models import Organization
-from apps.surveys.models import Response, Survey
+from apps.surveys.models import Response, ResponseFile, Survey
 from cxm.actor import Actor
 from cxm.scope import current_tenant_id
 
@@ -52,6 +53,15 @@ def may_list_anonymous(survey: Survey, actor: Actor) -> bool:
         return False
     threshold = Organization.objects.values_list("anonymity_threshold", flat=True).get(pk=current_tenant_id())
     return Response.objects.filter(survey=survey).count() >= max(ANONYMOUS_ROWS_FROM, threshold)
+
+
+def answer_file(pk: UUID, actor: Actor) -> ResponseFile | None:
+    """A file of an answer that the actor may read, and whose words the actor may read unmasked; else None."""
+    visible = responses_visible_to(actor, MASKING_PERMISSION).filter(pk__in=responses_visible_to(actor).values("pk"))
+    found = ResponseFile.objects.select_related("survey").filter(pk=pk, response__in=visible.values("pk")).first()
+    if found is None or (found.survey.anonymous and not may_list_anonymous(found.survey, actor)):
+        return None
+    return found
 
 
 def survey_is_anonymous(survey_id: UUID) -> bool:

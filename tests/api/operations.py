@@ -33,6 +33,7 @@ from cxm.actor import Actor
 from cxm.scope import current_tenant_id
 from tests.factories import a_member, make
 from tests.factories.privacy import a_privacy_request
+from tests.factories.surveys import a_survey
 
 ROOT = "/api/v1/"
 _numbers = count(1)
@@ -115,6 +116,12 @@ def an_audit_entry() -> dict[str, Any]:
 def a_membership() -> dict[str, Any]:
     organization = Organization.objects.get(pk=current_tenant_id())
     return {"id": str(Membership.objects.get(user=a_member(organization)).pk)}
+
+
+def a_survey_that_asks_for_a_file() -> dict[str, Any]:
+    question = {"id": "photo", "type": "file", "title": {"en": "Your receipt?"}}
+    survey = a_survey("custom", definition={"pages": [{"questions": [question]}]})
+    return {"survey_id": str(survey.pk)}
 
 
 def a_written_export() -> dict[str, Any]:
@@ -207,6 +214,7 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "segments/{id}/customers/": a_static_segment,
     "suppressions/": row("dispatch.Suppression", id="pk"),
     "surveys/": row("surveys.Survey", id="pk", survey_id="pk"),
+    "surveys/{survey_id}/files/": a_survey_that_asks_for_a_file,
     "surveys/{survey_id}/responses/{id}/": row("surveys.Response", id="pk", survey_id="survey_id"),
     "touchpoints/": row("touchpoints.Touchpoint", key="key"),
     "units/": row("organizations.Unit", id="pk"),
@@ -307,6 +315,10 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "POST surveys/": lambda: {"name": text("Survey"), "kind": "nps", "relationship": True},
     "POST surveys/{id}/publish/": dict,
     "POST surveys/{id}/close/": dict,
+    "POST surveys/{survey_id}/files/": lambda: {
+        "file": SimpleUploadedFile("receipt.pdf", b"%PDF-1.4\n%%EOF", "application/pdf"),
+        "question": "photo",
+    },
     "POST surveys/{survey_id}/responses/": lambda: {
         "answers": {"score": 9, "reason": "Quick"},
         "customer": {"external_id": text()},
