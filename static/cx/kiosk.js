@@ -7,7 +7,7 @@ const IDLE = 15, WARNED = 5, THANKS = 3e3, BEAT = 6e4, RETRY = 2e4, TAP = 250;
 const { home, staff } = document.body.dataset, say = JSON.parse(staff), KEPT = `cx-kiosk:${home}:`;
 const [head, main, foot, bar, dialog] = ['head', 'main', 'foot', 'bar', 'staff'].map(id => document.getElementById(id));
 
-let plan, words, language, answers = {}, at = 0, idle, busy = false, ended = false, left = false, lastSent = null, wide = false;
+let plan, coming, words, language, answers = {}, at = 0, idle, busy = false, ended = false, left = false, lastSent = null, wide = false;
 
 // -- building nodes ---------------------------------------------------------------------------------------------------
 
@@ -67,8 +67,8 @@ const complain = message => { main.querySelector('.bad').textContent = message; 
 const SCALES = new Set(['nps', 'csat', 'ces', 'rating']);
 
 function draw() {
-  const all = steps();
-  if (!plan.open || !all.length) return notice(words.closed, words.closed_text);
+  const all = plan.open ? steps() : [];
+  if (!all.length) return notice(words.closed, words.closed_text);
   at = Math.min(at, all.length - 1);
   const step = all[at], { question, row } = step, last = at === all.length - 1, pick = value => { put(step, value); setTimeout(forward, TAP, step); };
   const h1 = make('h1', { textContent: text(question.title), id: 'q', tabIndex: -1 });
@@ -112,18 +112,20 @@ function draw() {
     parts.splice(0, 1, make('h1', { className: 'say', id: 'q', tabIndex: -1, textContent: plan.organization }), make('div', { className: 'list' }, one));
   } else if (question.type !== 'statement') {
     const kind = { date: { type: 'date' }, number: { inputMode: 'decimal', autocomplete: 'off' } }[question.type];
-    const box = make(kind ? 'input' : 'textarea', { ...kind ?? { rows: 4, maxLength: 4000 }, value: valueOf(step) ?? '', oninput: () => put(step, box.value.trim()), attributes: { 'aria-labelledby': 'q', dir: 'auto' } });
+    const box = make(kind ? 'input' : 'textarea', { ...kind ?? { rows: 4, maxLength: 4000 }, value: valueOf(step) ?? '', oninput: () => { put(step, box.value.trim()); label(); }, attributes: { 'aria-labelledby': 'q', dir: 'auto' } });
     parts.push(box);
   }
   parts.push(make('p', { className: 'bad', attributes: { role: 'alert' } }));
   main.replaceChildren(...parts);
-  const answered = !isBlank(valueOf(step)), needless = question.type === 'statement' || question.type === 'consent' || answered || question.required;
+  const answered = !isBlank(valueOf(step)), go = button('', () => forward(step), { className: 'go' });
+  const must = question.required || question.type === 'statement' || question.type === 'consent';
+  const label = () => { go.textContent = last ? words.send : must || !isBlank(valueOf(step)) ? words.next : words.skip; };
+  label();
   foot.replaceChildren(...[
     at > 0 ? button(words.back, () => { at -= 1; draw(); }) : null,
-    moves && !answered && question.required ? null : button(last ? words.send : needless ? words.next : words.skip, () => forward(step), { className: 'go' }),
+    moves && !answered && question.required ? null : go,
     button(say.staff, askPin, { className: 'quiet', lang: 'en' }),
   ].filter(Boolean));
-  foot.querySelector('.go')?.classList.toggle('end', last);
   drawHead();
   if (at > 0) h1.focus({ preventScroll: true });
   watch();
@@ -165,6 +167,7 @@ function restart() {
   if (dialog.open) dialog.close();
   answers = {};
   at = 0;
+  plan = coming ?? plan;
   if (ended) return notice(say.ended, `${say.waiting}: ${kept().length}`);
   speak(plan.language);
   draw();
@@ -230,7 +233,7 @@ async function deliver(everything = false) {
   busy = true;
   let wait = BEAT;
   try {
-    const here = () => `${plan?.version}:${plan?.open}`;
+    const here = () => `${coming?.version}:${coming?.open}`;
     for (let more = true, first = true; more; first = false) {
       const due = kept().filter(one => !one.refused || (first && everything) || one.then !== here()).slice(0, plan?.most ?? 20);
       if (!due.length && !first) break;
@@ -246,7 +249,7 @@ async function deliver(everything = false) {
         else localStorage.removeItem(KEPT + id);
       }
       lastSent = new Date();
-      if (plan && state !== here()) await load();
+      if (coming && state !== here()) await load();
       more = due.length > 0 && kept().some(one => !one.refused);
     }
   } catch { wait = RETRY; } finally { busy = false; }
@@ -309,13 +312,13 @@ document.addEventListener('fullscreenchange', () => { wide = Boolean(document.fu
 
 // -- beginning --------------------------------------------------------------------------------------------------------
 
-/** The questions as they are now; from what the service worker kept when there is no connection. */
+/** The questions as they are now, for whoever comes next; what the service worker kept when there is no connection. */
 async function load() {
   const answer = await fetch(`${home}survey.json`).catch(() => null);
   if (answer?.status === 410) ended = true;
   if (!answer?.ok) return false;
-  plan = await answer.json();
-  if (!words || (!at && !Object.keys(answers).length && !left && !main.querySelector('[data-thanks]') && !dialog.open)) restart();
+  coming = await answer.json();
+  if (!plan || (!at && !Object.keys(answers).length && !left && !main.querySelector('[data-thanks]') && !dialog.open)) restart();
   return true;
 }
 
