@@ -114,6 +114,9 @@ def create_from_template(
         raise DomainError(
             _("There is no such template. Choose one of %(ids)s.") % {"ids": known}, field="template", code="choice"
         )
+    if settings.pop("definition", None):
+        message = _("Give a template or a definition, not both.")
+        raise DomainError(message, field="definition", code="template")
     organization = _organization()
     spoken = _clean({"languages": languages}).get("languages") or (organization.default_language,)
     definition = chosen.definition(spoken, organization.name, touchpoint.name if touchpoint else "")
