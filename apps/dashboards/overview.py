@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from string import ascii_uppercase
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.http import QueryDict
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localdate
 from django.utils.translation import gettext, ngettext
 
 from apps.metrics.counting import (
@@ -39,10 +41,13 @@ from apps.metrics.queries import (
 from apps.metrics.response_rates import ResponseRate, response_rate
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import RULES, Metric, TopBoxRule
+from apps.surveys.breaks import Break, breaks_of_surveys
+from apps.surveys.definition import Question
 from apps.surveys.models import Response
 from apps.touchpoints.models import Touchpoint
 from cxm.charts import (
     Bar,
+    Note,
     Tone,
     TrendPoint,
     distribution,
@@ -210,7 +215,9 @@ def overview(
     period = period_in_words(selection)
     return Overview(
         tiles=[*(_tile(metric, headlines[metric], links, period) for metric in METRICS), _rate_tile(rate, period)],
-        trend=_trend_card(shown_metric, chosen, interval, links) if chosen.series else None,
+        trend=_trend_card(shown_metric, chosen, interval, links, _breaks(selection, surveys, chosen, shown_metric))
+        if chosen.series
+        else None,
         distribution=_distribution_card(shown_metric, chosen, links),
         rows=rows[:MOST_ROWS],
         further_rows=max(0, len(rows) - MOST_ROWS),
@@ -240,6 +247,21 @@ def _headlines(selection: Selection, surveys: Sequence[SurveyFacts], interval: I
         if metric not in kinds and not _answered(found[metric]):
             found[metric] = _headline(metric, tallies, (False,), interval)
     return found
+
+
+def _breaks(
+    selection: Selection, surveys: Sequence[SurveyFacts], headline: _Headline, metric: str
+) -> list[tuple[str, Break]]:
+    """The breaks of the surveys that the line of a metric is drawn from. Two queries at most."""
+    named = selection.surveys is not None or selection.touchpoints is not None
+    counted = {
+        survey.id: survey
+        for survey in surveys_for(selection, "any", among=surveys)
+        if (named or survey.relationship == headline.relationship)
+        and (selection.touchpoints is None or survey.touchpoint_id in selection.touchpoints)
+    }
+    found = breaks_of_surveys(counted) if counted else {}
+    return [(counted[pk].name, one) for pk, breaks in found.items() for one in breaks if one.metric == metric]
 
 
 def _answered(headline: _Headline) -> bool:
@@ -319,34 +341,60 @@ def _scale_hint(metric: Metric) -> str:
 # Trend and distribution
 
 
-def _trend_card(metric: str, headline: _Headline, interval: Interval, links: Links) -> TrendCard:
+def _trend_card(
+    metric: str, headline: _Headline, interval: Interval, links: Links, breaks: Sequence[tuple[str, Break]] = ()
+) -> TrendCard:
     assert headline.reading is not None
-    unit = headline.reading.metric.unit
-    rule = RULES[headline.reading.metric.rule]
+    kind = links.kind_of(headline.relationship)
+    return trend_card(
+        metric,
+        headline.reading.metric,
+        headline.series,
+        interval,
+        params=links.params,
+        to=lambda **more: links.to(metric=metric, **more, **kind),
+        breaks=breaks,
+    )
+
+
+def trend_card(
+    metric: str,
+    found: Metric,
+    series: Sequence[Period],
+    interval: Interval,
+    *,
+    params: QueryDict,
+    to: Callable[..., str],
+    breaks: Sequence[tuple[str, Break]] = (),
+) -> TrendCard:
+    """A score over time. `to` gives the address of the answers of a period; `breaks` are (survey, break)."""
+    unit = found.unit
+    rule = RULES[found.rule]
     by = {"day": gettext("by day"), "week": gettext("by week"), "month": gettext("by month")}[interval]
     title = gettext("%(metric)s %(by)s") % {"metric": SHORT[metric], "by": by}
-    years = {period.start.year for period in headline.series}
-    points = [_point(period, interval, len(years) > 1) for period in headline.series]
+    years = {period.start.year for period in series}
+    points = [_point(period, interval, len(years) > 1) for period in series]
+    notes, notes_legend = break_notes(series, interval, breaks)
     drawing = trend(
         points,
         id="trend",
         title=gettext("%(title)s, with 95 %% interval") % {"title": title},
         unit=unit,  # type: ignore[arg-type]
-        limits=rule.limits(len(headline.reading.metric.distribution)),
+        limits=rule.limits(len(found.distribution)),
+        notes=notes,
     )
-    kind = links.kind_of(headline.relationship)
     rows = []
-    for period, point in zip(headline.series, points, strict=True):
+    for period, point in zip(series, points, strict=True):
         last = next_period(period.start, interval) - timedelta(days=1)
-        start, end = _within(links.params, period.start, last)
-        url = links.to(metric=metric, from_=start.isoformat(), to_=end.isoformat(), **kind)
-        found = period.metric
+        start, end = _within(params, period.start, last)
+        url = to(from_=start.isoformat(), to_=end.isoformat())
+        of = period.metric
         rows.append(
             [
                 point.name,
-                gettext("hidden: too few answers") if found.suppressed else figure(found.value, unit, decimals=1),  # type: ignore[arg-type]
-                interval_words(found.low, found.high, unit, decimals=1),  # type: ignore[arg-type]
-                format_html('<a href="{}">{}</a>', url, found.n) if found.n and not found.suppressed else str(found.n),
+                gettext("hidden: too few answers") if of.suppressed else figure(of.value, unit, decimals=1),  # type: ignore[arg-type]
+                interval_words(of.low, of.high, unit, decimals=1),  # type: ignore[arg-type]
+                format_html('<a href="{}">{}</a>', url, of.n) if url and of.n and not of.suppressed else str(of.n),
             ]
         )
     return TrendCard(
@@ -360,8 +408,37 @@ def _trend_card(metric: str, headline: _Headline, interval: Interval, links: Lin
             ("cx-kline", title),
             ("cx-kband", gettext("95 % interval")),
             ("cx-khollow", gettext("fewer than 30 answers")),
+            *notes_legend,
         ],
     )
+
+
+def break_notes(
+    series: Sequence[Period], interval: Interval, breaks: Sequence[tuple[str, Break]]
+) -> tuple[list[Note], list[tuple[str, str]]]:
+    """Where the line of a score breaks: a note at the period of each break, and what the letters mean.
+
+    The days are those of the organisation's calendar, whose zone is in force.
+    """
+    at: dict[int, list[str]] = {}
+    for name, one in sorted(breaks, key=lambda pair: pair[1].at):
+        day = localdate(one.at)
+        index = next(
+            (i for i, period in enumerate(series) if period.start <= day < next_period(period.start, interval)), None
+        )
+        if index is not None:
+            words = {"survey": name, "n": one.version, "day": date_format(day, "j M Y")}
+            at.setdefault(index, []).append(
+                gettext("another scale in “%(survey)s” since version %(n)s, %(day)s") % words
+                if one.what == "scale"
+                else gettext("other words in “%(survey)s” since version %(n)s, %(day)s") % words
+            )
+    notes, legend = [], []
+    for letter, (index, texts) in zip(ascii_uppercase, sorted(at.items()), strict=False):
+        text = "; ".join(dict.fromkeys(texts))
+        notes.append(Note(index, letter, text))
+        legend.append(("", f"{letter}: {text}"))
+    return notes, legend
 
 
 def _within(params: QueryDict, start: date, end: date) -> tuple[date, date]:
@@ -382,6 +459,14 @@ def _point(period: Period, interval: Interval, with_year: bool) -> TrendPoint:
         label, name = day, date_format(period.start, "D j M Y")
     metric = period.metric
     return TrendPoint(label, name, metric.value, metric.low, metric.high, metric.n)
+
+
+def score_tones(metric: Metric, question: Question) -> dict[str, Tone]:
+    """The same for a rating without a metric: by its bands."""
+    if metric.rule in RULES:
+        return tones(metric)
+    words: dict[str, Tone] = {"low": "det", "middle": "pas", "high": "pro"}
+    return {score: words[question.band(int(score))] for score in metric.distribution}
 
 
 def tones(metric: Metric) -> dict[str, Tone]:

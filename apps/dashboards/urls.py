@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.dashboards import views
+from apps.dashboards import survey_pages, views
 
 app_name = "dashboards"
 
@@ -10,4 +10,5 @@ urlpatterns = [
     path("feedback/", views.feedback_list, name="feedback"),
     path("feedback/export.csv", views.export_feedback, name="export_feedback"),
     path("feedback/<uuid:pk>/", views.feedback_detail, name="answer"),
+    path("surveys/<uuid:pk>/results.csv", survey_pages.export_results, name="export_results"),
 ]

@@ -80,7 +80,7 @@ def home(request: MemberRequest) -> HttpResponse:
         interval=_interval(params, selection),
         shown_metric=shown if shown in METRICS else METRICS[0],
     )
-    form = ScoreFilterForm(params, **_choices(request, surveys, touchpoints))
+    form = ScoreFilterForm(params, **filter_choices(request, surveys, touchpoints))
     context = {
         "page_title": gettext("Dashboard"),
         "form": form,
@@ -101,7 +101,7 @@ def export_scores(request: MemberRequest) -> StreamingHttpResponse:
     params = with_usual_period(request.GET, localdate())
     actor, organization = _who(request)
     selection = read_selection(params, actor=actor, organization=organization)
-    return _csv(score_rows(selection, _interval(params, selection)), "scores")
+    return csv_response(score_rows(selection, _interval(params, selection)), "scores")
 
 
 @permission_required("feedback.view")
@@ -119,7 +119,7 @@ def feedback_list(request: MemberRequest) -> HttpResponse:
         languages=_languages(organization, surveys, wanted.selection.languages or ()),
         customer=customer,
         answers=wanted.answers,
-        **_choices(request, surveys, touchpoints),
+        **filter_choices(request, surveys, touchpoints),
     )
     page = _page(request, found.rows)
     context = {
@@ -159,7 +159,7 @@ def export_feedback(request: MemberRequest) -> StreamingHttpResponse:
     actor, organization = _who(request)
     actor.require("feedback.view")
     found = feedback(read_feedback_filter(request.GET, actor=actor, organization=organization))
-    return _csv(feedback_rows(found.rows[:MOST_ROWS], actor=actor), "feedback")
+    return csv_response(feedback_rows(found.rows[:MOST_ROWS], actor=actor), "feedback")
 
 
 def _who(request: MemberRequest) -> tuple[Actor, Organization]:
@@ -177,7 +177,7 @@ def _languages(organization: Organization, surveys: list[SurveyFacts], chosen: I
     return sorted(offered - {""})
 
 
-def _choices(request: MemberRequest, surveys: list[SurveyFacts], touchpoints: list[Touchpoint]) -> dict[str, Any]:
+def filter_choices(request: MemberRequest, surveys: list[SurveyFacts], touchpoints: list[Touchpoint]) -> dict[str, Any]:
     """What the filter bar offers. One query more: segments, and personas bound to one."""
     actor = _who(request)[0]
     return {
@@ -246,7 +246,8 @@ def _note(n: int, zone: str) -> str:
     return f"{scores} · {zone}"
 
 
-def _csv(rows: Iterator[list[object]], name: str) -> StreamingHttpResponse:
+def csv_response(rows: Iterator[list[object]], name: str) -> StreamingHttpResponse:
+    """Rows as a CSV file that spreadsheets open rightly, named after what it holds and today."""
     response = StreamingHttpResponse(
         (line.encode("utf-8-sig" if first else "utf-8") for first, line in _marked(csv_lines(rows))),
         content_type="text/csv; charset=utf-8",

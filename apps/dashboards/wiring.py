@@ -7,9 +7,10 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.dashboards.survey_pages import survey_page
 from apps.dashboards.tables import FEEDBACK_COLUMNS, feedback_rows
 from apps.metrics.feedback import feedback, read_feedback_filter
-from apps.surveys.registry import register_answer_list
+from apps.surveys.registry import register_answer_list, register_survey_page
 from cxm.actor import Actor
 from cxm.exports import ExportKind, Rows, register_export
 from cxm.web.navigation import NavItem, register_nav
@@ -70,3 +71,4 @@ register_export(
     )
 )
 register_answer_list("dashboards:feedback")
+register_survey_page(survey_page)

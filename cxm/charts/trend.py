@@ -31,10 +31,11 @@ class TrendPoint:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that happened at the period with this index."""
+    """Something that happened at the period with this index. ``meaning`` says what a short ``text`` stands for."""
 
     index: int
     text: str
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,8 @@ def trend_finding(
             % {"target": figure(target, unit), "met": met, "count": len(measured)}
         )
     sentences += [
-        gettext("At %(name)s: %(text)s.") % {"name": points[note.index].name, "text": note.text.rstrip(".")}
+        gettext("At %(name)s: %(text)s.")
+        % {"name": points[note.index].name, "text": (note.meaning or note.text).rstrip(".")}
         for note in notes
         if 0 <= note.index < len(points)
     ]

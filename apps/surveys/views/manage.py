@@ -17,12 +17,9 @@ from django.views.decorators.http import require_POST
 
 from apps.surveys import queries, registry, services
 from apps.surveys.catalogue import TEMPLATES, template_for_kind
-from apps.surveys.definition import Definition, parse_definition
 from apps.surveys.filters import SurveyFilter
 from apps.surveys.forms import NewSurveyForm
-from apps.surveys.live import published_definition
-from apps.surveys.models import Survey, SurveyVersion
-from cxm.charts.distribution import Bar, distribution
+from apps.surveys.models import Survey
 from cxm.errors import DomainError
 from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
@@ -32,7 +29,6 @@ from cxm.web.views import permission_required, render_page, see_other
 PAGE_SIZE = 50
 SORTS = {"name": "name", "created": "created_at", "state": "state"}
 STATE_BADGES = {Survey.State.DRAFT: "", Survey.State.LIVE: "ok", Survey.State.CLOSED: "i"}
-BANDS = {"low": "det", "middle": "pas", "high": "pro"}
 
 
 @permission_required("surveys.view")
@@ -77,33 +73,6 @@ def survey_create(request: MemberRequest) -> HttpResponse:
     chosen = form["template"].value() or ""
     cards = [{"template": template, "chosen": template.id == chosen} for template in TEMPLATES.values()]
     return render_page(request, "surveys/new.html", {"form": form, "cards": cards, "blank": not chosen})
-
-
-@permission_required("surveys.view")
-def survey_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """The results of a survey, its link, and what can be done with it."""
-    survey = _survey(pk)
-    results = registry.results_of(actor=request.actor, organization=request.organization, surveys=[survey])
-    metric = results.get(survey.pk)
-    definition = _current(survey)
-    answer_list = registry.answer_list()
-    states = queries.states_of(survey)
-    context = {
-        "survey": survey,
-        "badge": STATE_BADGES[Survey.State(survey.state)],
-        "metric": metric,
-        "chart": _distribution(survey, definition, metric),
-        "states": states,
-        "definition": definition,
-        "headline": definition.headline,
-        "versions": SurveyVersion.objects.filter(survey=survey).order_by("-number")[:20],
-        "facts": registry.facts_of(actor=request.actor, survey=survey),
-        "actions": registry.actions_for(actor=request.actor, survey=survey),
-        "answers_url": f"{org_url(request.organization, answer_list)}?survey={survey.pk}" if answer_list else "",
-        "open_url": _open_url(request, survey),
-        "changed": _has_unpublished_changes(survey),
-    }
-    return render_page(request, "surveys/detail.html", context)
 
 
 @permission_required("surveys.edit")
@@ -187,30 +156,5 @@ def _survey(pk: UUID) -> Survey:
     return survey
 
 
-def _current(survey: Survey) -> Definition:
-    if survey.current_version:
-        return published_definition(survey.pk, survey.current_version)
-    return parse_definition(survey.definition)
-
-
-def _has_unpublished_changes(survey: Survey) -> bool:
-    return bool(survey.current_version) and _current(survey).to_json() != parse_definition(survey.definition).to_json()
-
-
 def _open_url(request: MemberRequest, survey: Survey) -> str:
     return settings.BASE_URL + reverse("open_survey", args=[request.organization.slug, survey.slug])
-
-
-def _distribution(survey: Survey, definition: Definition, metric: Any) -> dict[str, Any] | None:
-    """The chart of scores with its table; None without answers, or where the metric is suppressed."""
-    headline = definition.headline
-    if headline is None or metric is None:
-        return None
-    counts = metric["distribution"] if isinstance(metric, dict) else metric.distribution
-    points = range(headline.low, headline.high + 1)
-    bars = [Bar(str(point), int(counts.get(str(point), 0)), BANDS[headline.band(point)]) for point in points]  # type: ignore[arg-type]
-    drawing = distribution(bars, id="scores", title=_("Scores"))
-    if not drawing:
-        return None
-    table = {"columns": [_("Score"), _("Answers")], "rows": [[bar.label, bar.count] for bar in bars]}
-    return {"drawing": drawing, "table": table}
