@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response as Answer
 
@@ -15,7 +16,7 @@ from apps.surveys.live import live_survey
 from apps.surveys.models import ResponseFile
 from cxm.api.parsers import UploadParser
 from cxm.api.serializers import TenantSerializer, UtcDateTimeField
-from cxm.api.viewsets import ResourceViewSet, uuid_or_404
+from cxm.api.viewsets import ResourceViewSet, RetrieveMixin, uuid_or_404
 from cxm.errors import DomainError
 
 
@@ -37,13 +38,16 @@ class FileSerializer(TenantSerializer):
     created_at = UtcDateTimeField()
 
 
-class ResponseFileViewSet(ResourceViewSet):
-    """Files for the answers to one survey."""
+class ResponseFileViewSet(RetrieveMixin, ResourceViewSet):
+    """Files that wait for the answer to a survey that names them."""
 
     serializer_class = FileSerializer
     parser_classes = (UploadParser,)
     queryset = ResponseFile.objects.none()
-    required_permissions: ClassVar[dict[str, str]] = {"create": "feedback.create"}
+    required_permissions: ClassVar[dict[str, str]] = {"create": "feedback.create", "retrieve": "feedback.create"}
+
+    def get_queryset(self) -> QuerySet[ResponseFile]:
+        return ResponseFile.objects.filter(survey=uuid_or_404(self.kwargs["survey_id"]), response=None)
 
     @extend_schema(request={"multipart/form-data": FileRequestSerializer}, responses={201: FileSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Answer:
@@ -60,4 +64,8 @@ class ResponseFileViewSet(ResourceViewSet):
             file=upload,
             name=upload.name or "",
         )
-        return Answer(self.get_serializer(kept).data, status=status.HTTP_201_CREATED)
+        return self.created(kept)
+
+    def location(self, row: Any) -> dict[str, str]:
+        address = self.reverse_action("detail", kwargs={"survey_id": self.kwargs["survey_id"], "id": row.pk})
+        return {"Location": address}
