@@ -7,7 +7,7 @@ const IDLE = 15, WARNED = 5, THANKS = 3e3, BEAT = 6e4, RETRY = 2e4, TAP = 250;
 const { home, staff } = document.body.dataset, say = JSON.parse(staff), KEPT = `cx-kiosk:${home}:`;
 const [head, main, foot, bar, dialog] = ['head', 'main', 'foot', 'bar', 'staff'].map(id => document.getElementById(id));
 
-let plan, coming, words, language, answers = {}, at = 0, idle, busy = false, ended = false, left = false, lastSent = null, wide = false;
+let plan, coming, words, language, answers = {}, at = 0, idle, busy = false, again = false, ended = false, left = false, lastSent = null, wide = false;
 
 // -- building nodes ---------------------------------------------------------------------------------------------------
 
@@ -229,6 +229,7 @@ function kept() {
 
 /** Send what is kept. What was refused waits until the survey has changed, or staff send it again. */
 async function deliver(everything = false) {
+  again = busy;
   if (busy || ended) return;
   busy = true;
   let wait = BEAT;
@@ -254,7 +255,8 @@ async function deliver(everything = false) {
     }
   } catch { wait = RETRY; } finally { busy = false; }
   clearTimeout(deliver.next);
-  deliver.next = setTimeout(deliver, wait);
+  deliver.next = setTimeout(deliver, again ? 0 : wait);
+  again = false;
 }
 addEventListener('online', () => deliver());
 
