@@ -10,6 +10,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,6 +19,8 @@ from apps.dispatch.audiences import Audience, members_of
 from apps.dispatch.filters import InvitationFilter
 from apps.dispatch.frequency_api import register_contact_frequency
 from apps.dispatch.models import Invitation
+from apps.dispatch.plan_api import EstimateSerializer, check_channel, register_send_plans
+from apps.dispatch.simulation import estimate_answers
 from apps.dispatch.suppression_api import register_suppressions
 from apps.surveys.models import Survey
 from apps.touchpoints.models import Channel
@@ -41,6 +44,7 @@ class InvitationSerializer(TenantModelSerializer):
     """
 
     batch = serializers.UUIDField(source="batch_id")
+    plan = serializers.UUIDField(source="plan_id", allow_null=True)
     customer = InvitedCustomerSerializer(allow_null=True)
     state = serializers.ChoiceField(choices=Invitation.State.choices, source="shown_state")
     figures = serializers.DictField(source="decision")
@@ -50,6 +54,7 @@ class InvitationSerializer(TenantModelSerializer):
         fields = (
             "id",
             "batch",
+            "plan",
             "customer",
             "channel",
             "language",
@@ -118,6 +123,15 @@ class InvitationCountsSerializer(TenantSerializer):
     left_out = serializers.IntegerField(help_text="Members of a segment beyond 50,000, who wait for the next call.")
 
 
+class InvitationSimulationSerializer(TenantSerializer):
+    """What would become of a wish to ask. `estimate` is null where nothing was sent yet that it could be judged by."""
+
+    eligible = serializers.IntegerField()
+    blocked = serializers.DictField(child=serializers.IntegerField())
+    left_out = serializers.IntegerField(help_text="Members of a segment beyond 50,000.")
+    estimate = EstimateSerializer(allow_null=True)
+
+
 class InvitationViewSet(ListMixin, ResourceViewSet):
     """The invitations of a survey."""
 
@@ -125,7 +139,11 @@ class InvitationViewSet(ListMixin, ResourceViewSet):
     filterset_class = InvitationFilter
     queryset = Invitation.objects.none()
     ordering_fields: ClassVar[dict[str, str]] = {"created_at": "created_at", "send_at": "send_at"}
-    required_permissions: ClassVar[dict[str, str]] = {"list": "surveys.view", "create": "surveys.send"}
+    required_permissions: ClassVar[dict[str, str]] = {
+        "list": "surveys.view",
+        "create": "surveys.send",
+        "simulate": "surveys.send",
+    }
 
     def survey(self) -> Survey:
         """The survey of the address. Raises Http404."""
@@ -141,21 +159,45 @@ class InvitationViewSet(ListMixin, ResourceViewSet):
 
     @extend_schema(request=InviteSerializer, responses={202: InvitationCountsSerializer})
     def create(self, request: Request, survey_id: str) -> Response:
-        """Ask customers: those whom a rule protects are blocked, with the rule, and the others' mails are queued."""
-        survey = self.survey()
-        wish = InviteSerializer(data=self.object_body())
-        wish.is_valid(raise_exception=True)
-        values = wish.validated_data
-        segment, customers = values.pop("segment", None), values.pop("customers", None)
-        actor = self.request.actor
-        actor.require("surveys.send")
-        audience = members_of(actor, survey, parse_uuid(segment)) if segment else Audience(customers, len(customers))
+        """Ask customers: those whom a rule protects are blocked, with the rule, and the others' messages are queued."""
+        survey, audience, values = self.wish()
         counts = services.invite_customers(
-            actor=actor, survey=survey, customer_ids=audience.customer_ids, most=audience.most, **values
+            actor=self.request.actor, survey=survey, customer_ids=audience.customer_ids, most=audience.most, **values
         )
         body = {"eligible": counts.eligible, "blocked": counts.blocked, "batch_id": counts.batch_id}
         answer = InvitationCountsSerializer({**body, "left_out": audience.left_out})
         return Response(answer.data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=InviteSerializer, responses={200: InvitationSimulationSerializer})
+    @action(detail=False, methods=["post"], filterset_class=None, ordering_fields={})
+    def simulate(self, request: Request, survey_id: str) -> Response:
+        """What the same body would do if it were sent now: how many are eligible, and who is not, by rule."""
+        survey, audience, values = self.wish()
+        for words in ("subject", "opening", "reply_to"):
+            values.pop(words)
+        counts = services.preview_invitations(
+            actor=self.request.actor, survey=survey, customer_ids=audience.customer_ids, most=audience.most, **values
+        )
+        body = {
+            "eligible": counts.eligible,
+            "blocked": counts.blocked,
+            "left_out": audience.left_out,
+            "estimate": estimate_answers(survey, counts.eligible),
+        }
+        return Response(InvitationSimulationSerializer(body).data)
+
+    def wish(self) -> tuple[Survey, Audience, dict[str, Any]]:
+        """The survey, whom to ask, and how, as the body says. Raises 400 naming each wrong field."""
+        survey = self.survey()
+        serializer = InviteSerializer(data=self.object_body())
+        serializer.is_valid(raise_exception=True)
+        values = serializer.validated_data
+        segment, customers = values.pop("segment", None), values.pop("customers", None)
+        actor = self.request.actor
+        actor.require("surveys.send")
+        check_channel(values["channel"])
+        audience = members_of(actor, survey, parse_uuid(segment)) if segment else Audience(customers, len(customers))
+        return survey, audience, values
 
 
 def register(router: ApiRouter) -> None:
@@ -163,3 +205,4 @@ def register(router: ApiRouter) -> None:
     router.register(r"surveys/(?P<survey_id>[^/.]+)/invitations", InvitationViewSet, basename="invitation")
     register_suppressions(router)
     register_contact_frequency(router)
+    register_send_plans(router)

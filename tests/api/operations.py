@@ -24,6 +24,7 @@ from rest_framework.test import APIClient
 
 from apps.api.views import openapi_document
 from apps.audit.services import record
+from apps.dispatch.plans import pause_plan, start_plan
 from apps.imports.exports import file_of
 from apps.imports.models import ExportJob, ImportJob
 from apps.imports.staging import file_of as import_file_of
@@ -32,6 +33,7 @@ from apps.organizations.models import Membership, Organization
 from cxm.actor import Actor
 from cxm.scope import current_tenant_id
 from tests.factories import a_member, make
+from tests.factories.dispatch import a_send_plan
 from tests.factories.privacy import a_privacy_request
 from tests.factories.surveys import a_survey
 
@@ -187,6 +189,17 @@ def an_objection() -> dict[str, Any]:
     return {"id": str(a_privacy_request("object").pk)}
 
 
+def a_plan_to_start() -> dict[str, Any]:
+    """A draft that lacks nothing."""
+    return {"id": str(a_send_plan().pk)}
+
+
+def a_started_plan() -> dict[str, Any]:
+    """A plan that rests and can be paused, resumed and stopped."""
+    system = Actor.system("test")
+    return {"id": str(pause_plan(actor=system, plan=start_plan(actor=system, plan=a_send_plan())).pk)}
+
+
 ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "accounts/": row("customers.Account", id="pk"),
     "activities/": row("interactions.Activity", id="pk"),
@@ -212,9 +225,16 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "privacy/requests/{id}/complete/": an_objection,
     "segments/": row("segments.Segment", id="pk"),
     "segments/{id}/customers/": a_static_segment,
+    "send-plans/": row("dispatch.SendPlan", id="pk", plan_id="pk"),
+    "send-plans/{id}/start/": a_plan_to_start,
+    "send-plans/{id}/pause/": a_started_plan,
+    "send-plans/{id}/resume/": a_started_plan,
+    "send-plans/{id}/stop/": a_started_plan,
+    "send-plans/{id}/simulate/": a_plan_to_start,
     "suppressions/": row("dispatch.Suppression", id="pk"),
     "surveys/": row("surveys.Survey", id="pk", survey_id="pk"),
     "surveys/{survey_id}/files/": a_survey_that_asks_for_a_file,
+    "surveys/{survey_id}/files/{id}/": row("surveys.ResponseFile", id="pk", survey_id="survey_id"),
     "surveys/{survey_id}/responses/{id}/": row("surveys.Response", id="pk", survey_id="survey_id"),
     "touchpoints/": row("touchpoints.Touchpoint", key="key"),
     "units/": row("organizations.Unit", id="pk"),
@@ -244,6 +264,21 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "POST privacy/requests/{id}/complete/": dict,
     "POST privacy/requests/{id}/refuse/": lambda: {"reason": "withdrawn"},
     "PUT privacy/retention/": lambda: {"rules": {"interactions": 24}},
+    "POST send-plans/": lambda: {
+        "survey": row("surveys.Survey", id="pk")()["id"],
+        "segment": row("segments.Segment", id="pk")()["id"],
+        "name": text("Plan"),
+        "reminder_days": [3, 7],
+    },
+    "PUT send-plans/{id}/": lambda: {"name": text("Plan"), "per_day": 20},
+    "POST send-plans/{id}/start/": dict,
+    "POST send-plans/{id}/pause/": dict,
+    "POST send-plans/{id}/resume/": dict,
+    "POST send-plans/{id}/stop/": dict,
+    "POST send-plans/{id}/simulate/": dict,
+    "POST surveys/{survey_id}/invitations/simulate/": lambda: {
+        "customers": [row("customers.Customer", id="pk")()["id"]]
+    },
     "POST suppressions/": lambda: {"email": f"{text()}@example.com"},
     "POST suppressions/{id}/lift/": lambda: {"reason": "asked again", "asked_by_person": True},
     "POST accounts/": lambda: {"key": text("acme"), "name": "Acme", "attributes": {"seats": 20}},

@@ -11,7 +11,9 @@ from django.utils.timezone import now
 from apps.customers.models import Customer
 from apps.dispatch import services
 from apps.dispatch.models import Invitation, InvitationBatch, LinkEvent, MailboxMessage, SendPlan, Suppression
+from apps.dispatch.plans import create_plan
 from apps.dispatch.suppression import add_suppression
+from apps.segments.services import create_segment
 from apps.surveys.models import Survey
 from cxm.actor import Actor
 from cxm.scope import current_tenant_id
@@ -49,8 +51,16 @@ def _batch() -> InvitationBatch:
 
 
 @factory(SendPlan)
-def _plan() -> SendPlan:
-    return SendPlan.objects.create(survey=a_survey(relationship=True), name="Every quarter")
+def a_send_plan() -> SendPlan:
+    """A draft with a survey that is live and an empty list of customers."""
+    number = next(_numbers)
+    segment = create_segment(actor=Actor.system("test"), name=f"To be asked {number}", kind="static")
+    return create_plan(
+        actor=Actor.system("test"),
+        survey=a_survey(relationship=True),
+        segment_id=segment.pk,
+        name=f"Every quarter {number}",
+    )
 
 
 @factory(LinkEvent)
