@@ -322,13 +322,9 @@ def first_open_screen(
     """
     missing = validate_answers(definition, answers, hidden=hidden).errors
     screens = visible_screens(definition, answers, hidden)
-    reached = 1
-    for number, questions in enumerate(screens, start=1):
-        if any(question.id in missing for question in questions):
-            return number
-        if any(question.id in answers for question in questions):
-            reached = min(number + 1, len(screens))
-    return reached
+    answered = [number for number, shown in enumerate(screens, 1) if any(question.id in answers for question in shown)]
+    lacking = [number for number, shown in enumerate(screens, 1) if any(question.id in missing for question in shown)]
+    return min(*lacking[:1], max(answered, default=0) + 1, len(screens))
 
 
 def choose_language(definition: Definition, *wanted: str) -> str:
