@@ -19,6 +19,7 @@ from django.utils.timezone import now
 from apps.dispatch.claiming import Job
 from apps.dispatch.eligibility import ANY_CHANNEL, CONSENT_PURPOSE
 from apps.dispatch.fatigue import Candidate
+from apps.dispatch.prepared import execute_prepared
 from cxm.scope import current_tenant_id
 
 
@@ -83,26 +84,33 @@ _FACTS: Final = """
         OR EXISTS (SELECT FROM dispatch_suppression x WHERE x.tenant_id = i.tenant_id AND x.lifted_at IS NULL
                 AND x.email = '' AND x.phone = '' AND x.customer_id = i.customer_id)
         OR EXISTS (SELECT FROM dispatch_suppression x WHERE x.tenant_id = i.tenant_id AND x.lifted_at IS NULL
-                AND x.digest <> '' AND x.digest = w.digest),
+                AND x.digest <> '' AND x.digest = {digest}),
         (SELECT r.state FROM customers_consentrecord r
             WHERE r.tenant_id = i.tenant_id AND r.customer_id = i.customer_id
                 AND r.purpose = %s AND r.channel IN (i.channel, %s)
             ORDER BY r.at DESC, r.id DESC LIMIT 1),
         p.state
-    FROM unnest(%s::uuid[], %s::text[]) AS w(id, digest)
-    JOIN dispatch_invitation i ON i.tenant_id = %s AND i.id = w.id
+    FROM {source}
     JOIN surveys_survey s ON s.tenant_id = i.tenant_id AND s.id = i.survey_id
     LEFT JOIN customers_customer c ON c.tenant_id = i.tenant_id AND c.id = i.customer_id
     LEFT JOIN accounts_user u ON u.id = i.member_id
     LEFT JOIN dispatch_sendplan p ON p.tenant_id = i.tenant_id AND p.id = i.plan_id
-    WHERE i.leased_until = %s AND (i.state = 'queued' OR i.state = 'sent' AND i.remind_at IS NOT NULL)
+    WHERE i.tenant_id = %s AND i.leased_until = %s
+        AND (i.state = 'queued' OR i.state = 'sent' AND i.remind_at IS NOT NULL)
 """
+_FACTS_OF_MANY: Final = _FACTS.format(
+    digest="w.digest",
+    source="unnest(%s::uuid[], %s::text[]) AS w(id, digest) JOIN dispatch_invitation i"
+    " ON i.tenant_id = cxm_tenant() AND i.id = w.id",
+)
+_FACTS_OF_ONE: Final = _FACTS.format(digest="%s", source="dispatch_invitation i") + " AND i.id = %s"
+_TYPES_OF_ONE: Final = ("timestamptz", "text", "text", "text", "uuid", "timestamptz", "uuid")
 # What the server took was sent, whatever somebody decided about the row meanwhile; an answer stays an answer, and what
 # a provider reported before this is written stands.
 _MARK_SENT: Final = """
     UPDATE dispatch_invitation SET state = CASE WHEN state IN ('bounced', 'failed') THEN state ELSE 'sent' END,
-        reason = CASE WHEN state IN ('bounced', 'failed') THEN reason ELSE '' END, sent_at = %s, leased_until = NULL, attempts = 0,
-        remind_at = %s, provider_id = %s, provider_message_id = %s
+        reason = CASE WHEN state IN ('bounced', 'failed') THEN reason ELSE '' END, sent_at = %s, leased_until = NULL,
+        attempts = 0, remind_at = %s, provider_id = %s, provider_message_id = %s
     WHERE tenant_id = %s AND id = %s AND sent_at IS NULL AND state <> 'completed'
 """
 _MARK_REMINDED: Final = """
@@ -120,6 +128,9 @@ _MARK_MANY: Final = """
 """
 
 
+_MARK_TYPES: Final = ("timestamptz", "timestamptz", "uuid", "text", "uuid", "uuid")
+
+
 def mark_and_read(mark: Mark | None, job: Job | None, digest: str, lease: datetime) -> Facts | None:
     """Mark one message as sent, and read the facts of the next; in one statement, which commits by itself.
 
@@ -127,22 +138,22 @@ def mark_and_read(mark: Mark | None, job: Job | None, digest: str, lease: dateti
     """
     if mark is None and job is None:
         return None
-    marking, values = _marking(mark) if mark else ("", [])
+    sql, values, types = _marking(mark) if mark else ("", [], ())
+    if job is not None:
+        sql = (f"WITH marked AS ({sql})" if mark else "") + _FACTS_OF_ONE
+        values += [now(), digest, CONSENT_PURPOSE, ANY_CHANNEL, str(current_tenant_id()), lease, str(job.pk)]
+        types += _TYPES_OF_ONE
     with connection.cursor() as cursor:
-        if job is None:
-            cursor.execute(marking, values)
-            return None
-        reading = _facts_values([job], [digest], lease)
-        prefix = f"WITH marked AS ({marking})" if mark else ""
-        cursor.execute(prefix + _FACTS, [*values, *reading])
-        row = cursor.fetchone()
+        execute_prepared(cursor, sql, types, values)
+        row = cursor.fetchone() if job is not None else None
     return None if row is None else Facts(*row)
 
 
 def read_many(jobs: Sequence[Job], digests: Sequence[str], lease: datetime) -> dict[UUID, Facts]:
     """The facts of those of `jobs` that are still ours to send."""
+    values: list[Any] = [now(), CONSENT_PURPOSE, ANY_CHANNEL, [str(job.pk) for job in jobs], list(digests)]
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS, _facts_values(jobs, digests, lease))
+        cursor.execute(_FACTS_OF_MANY, [*values, str(current_tenant_id()), lease])
         return {row[0]: Facts(*row) for row in cursor.fetchall()}
 
 
@@ -164,18 +175,14 @@ def mark_many(marks: Sequence[Mark]) -> None:
             )
         for mark in marks:
             if mark.job.reminder:
-                cursor.execute(*_marking(mark))
+                sql, values, _types = _marking(mark)
+                cursor.execute(sql, values)
 
 
-def _facts_values(jobs: Sequence[Job], digests: Sequence[str], lease: datetime) -> list[Any]:
-    ids = [str(job.pk) for job in jobs]
-    return [now(), CONSENT_PURPOSE, ANY_CHANNEL, ids, list(digests), str(current_tenant_id()), lease]
-
-
-def _marking(mark: Mark) -> tuple[str, list[Any]]:
+def _marking(mark: Mark) -> tuple[str, list[Any], tuple[str, ...]]:
     provider = str(mark.provider_id) if mark.provider_id else None
     values: list[Any] = [mark.at, mark.remind_at, provider, mark.provider_message_id[:200]]
     values += [str(current_tenant_id()), str(mark.job.pk)]
     if mark.job.reminder:
-        return _MARK_REMINDED, [*values, mark.job.reminder - 1]
-    return _MARK_SENT, values
+        return _MARK_REMINDED, [*values, mark.job.reminder - 1], (*_MARK_TYPES, "int")
+    return _MARK_SENT, values, _MARK_TYPES

@@ -125,8 +125,8 @@ class Invitation(TenantModel):
         CANCELLED = "cancelled", "Cancelled"
 
     batch = TenantForeignKey(InvitationBatch, models.CASCADE, related_name="invitations")
-    survey = TenantForeignKey("surveys.Survey", models.PROTECT, related_name="+")
-    customer = TenantForeignKey("customers.Customer", models.SET_NULL, null=True, related_name="+")
+    survey = TenantForeignKey("surveys.Survey", models.PROTECT, related_name="+", db_index=False)
+    customer = TenantForeignKey("customers.Customer", models.SET_NULL, null=True, related_name="+", db_index=False)
     touchpoint = TenantForeignKey("touchpoints.Touchpoint", models.PROTECT, null=True, related_name="+")
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.EMAIL)
     language = models.CharField(max_length=10, blank=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import smtplib
 from typing import Final
 
+from apps.dispatch.wire import is_plain
+
 _READY: Final = 354
 
 
@@ -20,8 +22,8 @@ def hand_over(server: smtplib.SMTP, sender: str, recipient: str, data: bytes) ->
     server.ehlo_or_helo_if_needed()
     size = f" SIZE={len(data)}" if server.has_extn("size") else ""
     commands = (
-        f"MAIL FROM:{smtplib.quoteaddr(sender)}{size}\r\n".encode("ascii"),
-        f"RCPT TO:{smtplib.quoteaddr(recipient)}\r\n".encode("ascii"),
+        f"MAIL FROM:{_path(sender)}{size}\r\n".encode("ascii"),
+        f"RCPT TO:{_path(recipient)}\r\n".encode("ascii"),
         b"DATA\r\n",
     )
     if server.has_extn("pipelining"):
@@ -40,6 +42,10 @@ def hand_over(server: smtplib.SMTP, sender: str, recipient: str, data: bytes) ->
     if code != 250:
         _reset(server, code)
         raise smtplib.SMTPDataError(code, text)
+
+
+def _path(address: str) -> str:
+    return f"<{address}>" if is_plain(address) else smtplib.quoteaddr(address)
 
 
 def _raise_refusal(server: smtplib.SMTP, answers: list[tuple[int, bytes]], sender: str, recipient: str) -> None:

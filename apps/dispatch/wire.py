@@ -9,6 +9,7 @@ already (RFC 5321, 4.5.2), and the end of the data stands at the end.
 from __future__ import annotations
 
 import binascii
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from email.utils import formatdate
@@ -57,7 +58,8 @@ class WireMail:
             "html:greeting": _qp(escape(greeting, quote=True)),
         }
         own = "".join(f"{one_line(key)}: {one_line(value)}\r\n" for key, value in headers.items())
-        head = f"{address_header(to)}\r\nDate: {_date(int(time()))}\r\nMessage-ID: {one_line(message_id)}"
+        address = to if is_plain(to) else address_header(to)
+        head = f"{address}\r\nDate: {_date(int(time()))}\r\nMessage-ID: {one_line(message_id)}"
         return b"".join(
             (
                 self._from,
@@ -68,6 +70,14 @@ class WireMail:
                 *(values[piece] if isinstance(piece, str) else piece for piece in self._body),
             )
         )
+
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
+
+
+def is_plain(address: str) -> bool:
+    """Whether an address stands in headers and commands as it is: no quotes, brackets, blanks or control characters."""
+    return _PLAIN.fullmatch(address) is not None
 
 
 def wire_mail(mail: CompiledMail, *, sender: str, reply_to: str = "") -> WireMail | None:
