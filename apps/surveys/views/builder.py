@@ -41,7 +41,7 @@ from apps.surveys.services.steps import can_walk
 from apps.surveys.walk import Walk
 from apps.surveys.wording import LANGUAGE_NAMES, standard_question
 from cxm.errors import DomainError, NotFound
-from cxm.web.forms import add_domain_errors, domain_errors_into
+from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, respondent_csp, see_other, wants_json
@@ -144,7 +144,7 @@ def survey_import(request: MemberRequest, pk: UUID) -> HttpResponse:
         try:
             import_draft(actor=request.actor, survey=survey, text=form.text())
         except DomainError as error:
-            add_domain_errors(form, error)
+            _name_paths(form, error)
         else:
             messages.success(request, _("Imported. Undo brings back what was there before."))
             return see_other(request, org_url(request.organization, "surveys:edit", pk=survey.pk))
@@ -163,11 +163,21 @@ def survey_import_new(request: MemberRequest) -> HttpResponse:
                 actor=request.actor, name=form.cleaned_data["name"], kind=kind_of(raw), definition=raw
             )
         except DomainError as error:
-            add_domain_errors(form, error)
+            _name_paths(form, error)
         else:
             messages.success(request, _("Survey created from the file."))
             return see_other(request, org_url(request.organization, "surveys:edit", pk=survey.pk))
     return render_page(request, "surveys/import.html", {"survey": None, "form": form})
+
+
+def _name_paths(form: ImportForm, error: DomainError) -> None:
+    """Every mistake at the field where the definition is, with its path inside."""
+    for item in error.errors:
+        path = item["field"].removeprefix("definition").removeprefix(".")
+        if path in form.fields:
+            form.add_error(path, item["message"])
+        else:
+            form.add_error("definition", f"{path}: {item['message']}" if path else item["message"])
 
 
 def kind_of(raw: Json) -> str:
