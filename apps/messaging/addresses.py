@@ -26,7 +26,7 @@ STOP: Final = "u"
 
 def hook_token(provider: Provider) -> str:
     """What stands in the address of the provider's reports."""
-    return make_token(PURPOSE, provider.tenant_id, provider.pk)
+    return make_token(PURPOSE, _organization(provider), provider.pk)
 
 
 def read_hook_token(token: str) -> TokenSubject | None:
@@ -87,5 +87,11 @@ def read_reply_address(provider: Provider, address: str) -> ReplyAddress | None:
 
 
 def _mac(provider: Provider, reference: UUID) -> bytes:
-    body = b"cxm.replies\0" + provider.tenant_id.bytes + reference.bytes
+    body = b"cxm.replies\0" + _organization(provider).bytes + reference.bytes
     return hmac.new(settings.SECRET_KEY.encode(), body, hashlib.sha256).digest()[:_MAC_BYTES]
+
+
+def _organization(provider: Provider) -> UUID:
+    if provider.tenant_id is None:
+        raise ValueError("a provider that was never stored has no address")
+    return provider.tenant_id

@@ -40,7 +40,7 @@ class ProviderForm(forms.Form):
             self.fields["sender"] = forms.CharField(
                 label=_("Sender"),
                 max_length=254,
-                required=False,
+                required=backend.kind == Provider.Kind.EMAIL,
                 help_text=_("The address mail comes from; the provider has to know it.")
                 if backend.kind == Provider.Kind.EMAIL
                 else _("The number messages come from, for example +49 30 123456, or a name of at most 11 letters."),
@@ -71,7 +71,7 @@ class ProviderForm(forms.Form):
             help_text = f"{help_text} {_('Stored and not shown again. Leave it empty to keep it.')}".strip()
         return forms.CharField(
             label=credential.label,
-            required=False,
+            required=credential.required and not (credential.secret and stored),
             max_length=LONGEST_CREDENTIAL,
             help_text=help_text,
             widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})

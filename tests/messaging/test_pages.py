@@ -329,7 +329,7 @@ def test_account_that_this_installation_does_not_know_any_more_can_only_be_delet
 def test_service_names_what_is_no_field(add: Add) -> None:
     with pytest.raises(TypeError, match="kind"):
         change_provider(actor=SYSTEM, provider=add("local"), kind="email")
-    for nonsense in (5, True, [], {}):
+    for nonsense in list[Any]([5, True, [], {}]):
         with pytest.raises(DomainError):
             change_provider(actor=SYSTEM, provider=add("local"), name=nonsense)
         with pytest.raises(DomainError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -138,7 +139,7 @@ def test_texts_are_checked_by_language_and_name() -> None:
         "texts.fr.opening",
         "texts.fr.reminder_opening",
     ]
-    for nonsense in (None, [], "x", 5):
+    for nonsense in list[Any]([None, [], "x", 5]):
         with pytest.raises(DomainError):
             check_texts(nonsense)
 
