@@ -34,6 +34,7 @@ from apps.metrics.queries import (
     Change,
     Period,
     Reading,
+    breaks_in,
     read_tally,
     series_of,
     touchpoint_readings,
@@ -41,7 +42,7 @@ from apps.metrics.queries import (
 from apps.metrics.response_rates import ResponseRate, response_rate
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import RULES, Metric, TopBoxRule
-from apps.surveys.breaks import Break, breaks_of_surveys
+from apps.surveys.breaks import Break
 from apps.surveys.definition import Question
 from apps.surveys.models import Response
 from apps.touchpoints.models import Touchpoint
@@ -254,14 +255,13 @@ def _breaks(
 ) -> list[tuple[str, Break]]:
     """The breaks of the surveys that the line of a metric is drawn from. Two queries at most."""
     named = selection.surveys is not None or selection.touchpoints is not None
-    counted = {
-        survey.id: survey
+    drawn = [
+        survey
         for survey in surveys_for(selection, "any", among=surveys)
-        if (named or survey.relationship == headline.relationship)
-        and (selection.touchpoints is None or survey.touchpoint_id in selection.touchpoints)
-    }
-    found = breaks_of_surveys(counted) if counted else {}
-    return [(counted[pk].name, one) for pk, breaks in found.items() for one in breaks if one.metric == metric]
+        if named or survey.relationship == headline.relationship
+    ]
+    names = {survey.id: survey.name for survey in drawn}
+    return [(names[pk], one) for pk, one in breaks_in(selection, drawn, metric)]
 
 
 def _answered(headline: _Headline) -> bool:

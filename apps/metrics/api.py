@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from apps.metrics import queries
 from apps.metrics.filters import GROUPINGS, Errors, read_presentation, read_selection
+from apps.metrics.results.representation import BREAK, represent_break
 from apps.metrics.results_api import SurveyResultsView
 from cxm.api.routers import ApiRouter
 from cxm.api.viewsets import ApiView
@@ -34,6 +35,7 @@ def _metric_schema(**more: Any) -> dict[str, Any]:
 
 SCORES_SCHEMA = _metric_schema(
     series={"type": "array", "items": _metric_schema(period={"type": "string", "format": "date"})},
+    breaks={"type": "array", "items": BREAK},
     groups={"type": "array", "items": _metric_schema(key={"type": ["string", "null"]}, label={"type": "string"})},
 )
 
@@ -103,6 +105,7 @@ def as_json(scores: queries.Scores) -> dict[str, Any]:
     return {
         **scores.metric.as_json(),
         "series": [{"period": period.start.isoformat(), **period.metric.as_json()} for period in scores.series],
+        "breaks": [represent_break(str(survey), one) for survey, one in scores.breaks],
         "groups": [{"key": group.key, "label": group.label, **group.metric.as_json()} for group in scores.groups],
     }
 

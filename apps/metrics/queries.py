@@ -40,6 +40,7 @@ from apps.metrics.statistics import (
 from apps.organizations.queries import unit_tree
 from apps.personas.models import Persona
 from apps.segments.models import Segment
+from apps.surveys.breaks import Break, breaks_of_surveys
 from apps.surveys.models import Survey
 from apps.touchpoints.models import Channel, Touchpoint
 from cxm.errors import DomainError
@@ -94,12 +95,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """One metric over a selection: the score, its change, its periods and its groups."""
+    """One metric over a selection: the score, its change, its periods and its groups.
+
+    `breaks` are the places where the line of the series breaks, by survey: other words or another scale from there on.
+    """
 
     metric: Metric
     change: Change | None
     series: list[Period]
     groups: list[Group]
+    breaks: list[tuple[UUID, Break]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +128,9 @@ def score(
 ) -> Scores:
     """One metric with its series and groups.
 
-    Two queries (surveys, counts), one more for `by`, one more for the names of the groups, and one for each anonymous
-    survey. DomainError (`scale`) when the answers are on several scales and none is chosen: they cannot be added.
+    Two queries (surveys, counts), two for the breaks of a series, one more for `by`, one more for the names of the
+    groups, and one for each anonymous survey. DomainError (`scale`) when the answers are on several scales and none is
+    chosen: they cannot be added.
     """
     facts = surveys_for(selection) if surveys is None else list(surveys)
     tallies = count(selection, facts, [metric], split=Split(interval=interval), compare=compare_before)
@@ -137,7 +143,27 @@ def score(
         change=_change(chosen, points, totals[BEFORE], totals[NOW]) if compare_before else None,
         series=series_of(chosen, points, periods, interval) if interval else [],
         groups=_groups(selection, metric, by, rule, scale) if by else [],
+        breaks=breaks_in(selection, facts, metric) if interval else [],
     )
+
+
+def breaks_in(selection: Selection, surveys: Sequence[SurveyFacts], metric: str) -> list[tuple[UUID, Break]]:
+    """Where the line of a metric breaks within the window, oldest first. Two queries at most."""
+    asking = [survey.id for survey in surveys if _concerns(selection, survey)]
+    first, last = selection.days
+    found = [
+        (survey_id, one)
+        for survey_id, breaks in (breaks_of_surveys(asking) if asking else {}).items()
+        for one in breaks
+        if one.metric == metric and first <= one.at.astimezone(selection.zone).date() <= last
+    ]
+    return sorted(found, key=lambda pair: (pair[1].at, pair[0]))
+
+
+def _concerns(selection: Selection, survey: SurveyFacts) -> bool:
+    """Whether answers to the survey can be among those of the touchpoints that are filtered by."""
+    wanted = selection.touchpoints
+    return wanted is None or survey.touchpoint_id is None or survey.touchpoint_id in wanted
 
 
 def readings(

@@ -29,6 +29,7 @@ from apps.surveys.representation import (
     represent_recorded,
     represent_stored,
     represent_versions,
+    represent_words_alone,
 )
 from apps.surveys.versions import Versions
 from apps.surveys.wording import LANGUAGE_NAMES
@@ -164,7 +165,7 @@ class StoredCustomerSerializer(TenantSerializer):
 
 
 class ResponseSerializer(TenantSerializer):
-    """An answer as it is stored."""
+    """An answer as it is stored. Of an anonymous survey only what was written: times, scores and the rest are null."""
 
     id = serializers.UUIDField()
     survey = serializers.UUIDField()
@@ -181,16 +182,18 @@ class ResponseSerializer(TenantSerializer):
     channel = serializers.ChoiceField(choices=Channel.choices)
     unit = serializers.UUIDField(allow_null=True)
     language = serializers.CharField(allow_blank=True)
-    occurred_at = UtcDateTimeField()
-    day = serializers.DateField()
-    recorded_at = UtcDateTimeField()
-    updated_at = UtcDateTimeField()
+    occurred_at = UtcDateTimeField(allow_null=True)
+    day = serializers.DateField(allow_null=True)
+    recorded_at = UtcDateTimeField(allow_null=True)
+    updated_at = UtcDateTimeField(allow_null=True)
     source = serializers.CharField()  # type: ignore[assignment]
     source_id = serializers.CharField(allow_null=True)
     attributes = serializers.DictField()
 
     def to_representation(self, instance: Response) -> dict[str, Any]:
-        return mask_answer(represent_stored(instance), instance, self.context["request"].actor)
+        anonymous = getattr(instance, "of_anonymous", False)
+        represented = represent_words_alone(instance) if anonymous else represent_stored(instance)
+        return mask_answer(represented, instance, self.context["request"].actor)
 
 
 class FieldErrorSerializer(TenantSerializer):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Value
 
 from apps.customers.masking import PERMISSION as MASKING_PERMISSION
 from apps.organizations.models import Organization
@@ -39,9 +39,10 @@ def responses_of(survey: Survey, actor: Actor) -> QuerySet[Response]:
     """The answers of a survey that the actor may read one by one.
 
     Of an anonymous survey these are all or none: all from eight answers on (or the organisation's higher threshold),
-    and none to somebody who sees only a branch. One query more for an anonymous survey.
+    and none to somebody who sees only a branch; rows tell by ``of_anonymous`` that only their words may be shown. One
+    query more for an anonymous survey.
     """
-    rows = responses_visible_to(actor).filter(survey=survey)
+    rows = responses_visible_to(actor).filter(survey=survey).annotate(of_anonymous=Value(survey.anonymous))
     if survey.anonymous and not may_list_anonymous(survey, actor):
         return rows.none()
     return rows

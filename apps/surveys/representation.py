@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from apps.surveys.entries import ResponseRow
-from apps.surveys.live import touchpoint_key
+from apps.surveys.live import published_definition, touchpoint_key
 from apps.surveys.models import Response
 from apps.surveys.services import Recorded, RecordedList
 from apps.surveys.versions import Comparison, Version
+from apps.touchpoints.models import Channel
 from cxm.api.serializers import utc_text
 
 
@@ -51,6 +52,31 @@ def represent_stored(response: Response) -> dict[str, Any]:
         touchpoint=response.touchpoint.key if response.touchpoint else None,
         customer_external_id=response.customer.external_id if response.customer else None,
     )
+
+
+def represent_words_alone(response: Response) -> dict[str, Any]:
+    """An answer to an anonymous survey among others: what was written, and nothing that tells answers apart.
+
+    Scores and choices are counted in ``results/``; beside a time, a team or each other they would single people out.
+    """
+    words = {
+        question.id: response.answers[question.id]
+        for question in published_definition(response.survey_id, response.version).questions.values()
+        if question.type == "text" and question.id in response.answers
+    }
+    hidden = ("score", "metric", "touchpoint", "unit", "occurred_at", "day", "recorded_at", "updated_at", "source_id")
+    whole = represent_response(response, touchpoint=None, customer_external_id=None)
+    return {
+        **whole,
+        **dict.fromkeys(hidden),
+        "answers": words,
+        "customer": None,
+        "contact_ok": False,
+        "channel": str(Channel.OTHER),
+        "language": "",
+        "source": "",
+        "attributes": {},
+    }
 
 
 def represent_recorded(recorded: Recorded) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def answered(db):
 
 def test_nps_answers_with_the_promised_shape(answered):
     body = an_api_client(answered).get("/api/v1/metrics/nps/?interval=month&by=channel").json()
-    assert set(body) == FIELDS | {"series", "groups"}
+    assert set(body) == FIELDS | {"series", "groups", "breaks"}
     assert {name: body[name] for name in ("value", "n", "rule", "unit", "reliability", "suppressed")} == {
         "value": 30.0,
         "n": 100,

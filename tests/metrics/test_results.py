@@ -18,7 +18,7 @@ from apps.metrics.results.counting import condition_sql
 from apps.organizations.models import Organization
 from apps.organizations.services import create_unit
 from apps.surveys import services
-from apps.surveys.answers import evaluate
+from apps.surveys.answers import evaluate, is_blank
 from apps.surveys.definition import Condition, Rule
 from apps.surveys.models import Response, Survey
 from cxm.actor import Actor
@@ -304,7 +304,7 @@ def test_conditions_in_the_database_decide_as_they_do_for_the_respondent(acme: O
         if condition is None or any(folds_further(value) for value in vector["answers"].values()):
             continue
         sql, values = condition_sql(condition)
-        answers = {name: value for name, value in vector["answers"].items() if value not in (None, "", [], {})}
+        answers = {name: value for name, value in vector["answers"].items() if not is_blank(value)}
         expected = evaluate(condition, answers)
         with connection.cursor() as cursor:
             cursor.execute(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,6 @@ from apps.surveys.definition import SCORE_TYPES, Condition, Rule
 from apps.surveys.models import Response
 
 SUBMITTED = Response.State.SUBMITTED
-SCALAR_TYPES = SCORE_TYPES | {"choice", "consent", "date"}
 MOST_BINS = 12
 LATEST_TEXTS = 5
 
@@ -63,70 +62,127 @@ Rows = QuerySet[Response]
 Values = dict[Key, dict[Any, int]]
 
 
-def count_asked(rows: Rows, questions: Sequence[JoinedQuestion]) -> tuple[int, dict[str, Asked]]:
-    """How many answers, and how often each question was asked and answered. One statement."""
-    conditions: list[tuple[str, str, list[Any]]] = []
+def count_asked(
+    rows: Rows, questions: Sequence[JoinedQuestion], *, sent_only: bool = False
+) -> tuple[int, dict[str, Asked]]:
+    """How many answers, and how often each question was asked and answered. One statement.
+
+    With `sent_only` the rows hold no answers that were not sent off, and nothing is asked about those.
+    """
+    columns: dict[tuple[str, tuple[Any, ...]], int] = {}
+
+    def column(sql: str, *values: Any) -> int:
+        return columns.setdefault((f"count(*) FILTER (WHERE {sql})", values), 1 + len(columns))
+
+    places = {}
     for question in questions:
-        always = [version for version, condition in question.conditions.items() if condition is None]
-        parts = ["version = ANY(%s)"]
-        values: list[Any] = [always]
-        for version, condition in question.conditions.items():
-            if condition is not None:
-                sql, given = condition_sql(condition)
-                parts.append(f"(version = %s AND ({sql}))")
-                values += [version, *given]
-        conditions.append((question.id, " OR ".join(parts), values))
-    columns: list[str] = []
-    filled: list[Any] = []
-    for name, sql, values in conditions:
-        columns.append(f"count(*) FILTER (WHERE state = %s AND ({sql}))")
-        columns.append("count(*) FILTER (WHERE jsonb_exists(answers, %s))")
-        columns.append("count(*) FILTER (WHERE state <> %s AND jsonb_exists(answers, %s))")
-        filled += [str(SUBMITTED), *values, name, str(SUBMITTED), name]
-    base, base_given = _base(rows)
-    listed = ", ".join(["count(*)", *columns])
-    (found,) = _fetch(f"SELECT {listed} FROM ({base}) r", [*filled, *base_given])
+        sql, values = _shown_sql(question)
+        shown = column(f"state = %s AND ({sql})", str(SUBMITTED), *values)
+        answered = column("jsonb_exists(answers, %s)", question.id)
+        unsent = None if sent_only else column("state <> %s AND jsonb_exists(answers, %s)", str(SUBMITTED), question.id)
+        places[question.id] = (shown, answered, unsent)
+    base, given = _base(rows)
+    listed = ", ".join(["count(*)", *(sql for sql, _ in columns)])
+    filled = [_listed(value) for _, values in columns for value in values]
+    (found,) = _fetch(f"SELECT {listed} FROM ({base}) r", [*filled, *given])
     asked = {}
-    for index, (name, _sql, _values) in enumerate(conditions):
-        shown, answered, unsent = found[1 + 3 * index : 4 + 3 * index]
-        asked[name] = Asked(max(shown + unsent, answered), answered)
+    for name, (shown, answered, unsent) in places.items():
+        seen = found[shown] + (found[unsent] if unsent else 0)
+        asked[name] = Asked(max(seen, found[answered]), found[answered])
     return found[0], asked
 
 
+def _shown_sql(question: JoinedQuestion) -> tuple[str, list[Any]]:
+    """In which versions, and under which conditions, a question was asked. Lists are given as tuples."""
+    always = tuple(version for version, condition in question.conditions.items() if condition is None)
+    parts, values = ["version = ANY(%s)"], [always]
+    for version, condition in question.conditions.items():
+        if condition is not None:
+            sql, given = condition_sql(condition)
+            parts.append(f"(version = %s AND ({sql}))")
+            values += [version, *given]  # type: ignore[list-item]
+    return " OR ".join(parts), [tuple(value) if isinstance(value, list) else value for value in values]
+
+
+def _listed(value: Any) -> Any:
+    """An array as the driver takes it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
 def count_values(rows: Rows, questions: Sequence[JoinedQuestion], by: Sequence[str] = ()) -> dict[str, Values]:
-    """How often each score, choice, yes or no, or month of a date was given. One statement, none without a question."""
-    wanted = [question for question in questions if question.type in SCALAR_TYPES]
+    """How often each score, choice, yes or no, or month of a date was given; of several choices each; of a matrix by
+    (row, choice); of a ranking by (choice, place). One statement, none without such a question.
+
+    Equal answers are counted first and taken apart afterwards: there are far fewer of them than answers.
+    """
+    wanted = [question for question in questions if question.type in SHAPES]
     if not wanted:
         return {}
-    entries, values = [], []
+    entries: list[str] = []
+    values: list[Any] = []
     for question in wanted:
-        if question.type == "date":
-            entries.append("(%s, substring(r.answers ->> %s FROM 1 FOR 7))")
-        else:
-            entries.append("(%s, r.answers ->> %s)")
+        value = "substring(r.answers ->> %s FROM 1 FOR 7)" if question.type == "date" else "r.answers ->> %s"
+        entries.append(f"(%s, {value})")
         values += [question.id, question.id]
-    said = f"CROSS JOIN LATERAL (VALUES {', '.join(entries)}) said(question, value)"
-    found = _counted(rows, by, said, values, ["said.value"], "said.value IS NOT NULL")
-    scores = {question.id for question in wanted if question.type in SCORE_TYPES}
-    return {
-        name: {key: _as_scores(values) if name in scores else values for key, values in of.items()}
-        for name, of in found.items()
-    }
+    base, given = _base(rows, by)
+    columns = "".join(f", r.{column}" for column in by)
+    kept = "".join(f", g.{column}" for column in by)
+    kinds = [f"('{question.type}', %s)" for question in wanted]
+    places = ", ".join(str(place) for place in range(1, 4 + len(by)))
+    sql = f"""
+        WITH g AS (
+            SELECT said.question, said.value{columns}, count(*) AS n
+              FROM ({base}) r CROSS JOIN LATERAL (VALUES {", ".join(entries)}) said(question, value)
+             WHERE said.value IS NOT NULL
+             GROUP BY said.question, said.value{columns}
+        )
+        SELECT g.question, item.value, item.further{kept}, sum(g.n)::bigint
+          FROM g JOIN (VALUES {", ".join(kinds)}) kind(name, question) USING (question)
+         CROSS JOIN LATERAL (
+            SELECT g.value, NULL AS further WHERE kind.name NOT IN ('multi_choice', 'matrix', 'ranking')
+             UNION ALL
+            SELECT e.value, NULL FROM jsonb_array_elements_text(
+                CASE WHEN kind.name = 'multi_choice' AND left(g.value, 1) = '[' THEN g.value::jsonb ELSE '[]' END) e
+             UNION ALL
+            SELECT e.key, e.value FROM jsonb_each_text(
+                CASE WHEN kind.name = 'matrix' AND left(g.value, 1) = '{{' THEN g.value::jsonb ELSE '{{}}' END) e
+             UNION ALL
+            SELECT e.value, e.place::text FROM jsonb_array_elements_text(
+                CASE WHEN kind.name = 'ranking' AND left(g.value, 1) = '[' THEN g.value::jsonb ELSE '[]' END
+            ) WITH ORDINALITY e(value, place)
+        ) item
+         GROUP BY {places}
+    """
+    shapes = {question.id: SHAPES[question.type] for question in wanted}
+    found: dict[str, Values] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+    for name, value, further, *key, count in _fetch(sql, [*given, *values, *(question.id for question in wanted)]):
+        found[name][tuple(key)][shapes[name](value, further)] += count
+    return found
 
 
-def count_several(rows: Rows, questions: Sequence[JoinedQuestion], by: Sequence[str] = ()) -> dict[str, Values]:
-    """How often each of several choices was given. One statement, none without such a question."""
-    return _expanded(rows, questions, by, "multi_choice", "jsonb_array_elements_text", "array", ["item.value"])
+def _plain(value: str, further: str | None) -> Any:
+    return value
 
 
-def count_matrix(rows: Rows, questions: Sequence[JoinedQuestion], by: Sequence[str] = ()) -> dict[str, Values]:
-    """How often each choice was given in each row, by (row, choice). One statement, none without such a question."""
-    return _expanded(rows, questions, by, "matrix", "jsonb_each_text", "object", ["item.key", "item.value"])
+def _score(value: str, further: str | None) -> Any:
+    return int(float(value))
 
 
-def count_places(rows: Rows, questions: Sequence[JoinedQuestion], by: Sequence[str] = ()) -> dict[str, Values]:
-    """How often each choice stood in each place, by (choice, place). One statement, none without such a question."""
-    return _expanded(rows, questions, by, "ranking", "jsonb_array_elements_text", "array", ["item.value", "item.place"])
+def _pair(value: str, further: str | None) -> Any:
+    return value, further
+
+
+def _place(value: str, further: str | None) -> Any:
+    return value, int(further or 0)
+
+
+SHAPES: dict[str, Callable[[str, str | None], Any]] = {
+    **dict.fromkeys(SCORE_TYPES, _score),
+    **dict.fromkeys(("choice", "consent", "date", "multi_choice"), _plain),
+    "matrix": _pair,
+    "ranking": _place,
+}
+"""How the value of each type is kept."""
 
 
 def count_answered(rows: Rows, names: Sequence[str], by: Sequence[str] = ()) -> dict[str, dict[Key, int]]:
@@ -236,32 +292,6 @@ def latest_texts(rows: Rows, names: Sequence[str], most: int = LATEST_TEXTS) -> 
     return found
 
 
-def _expanded(
-    rows: Rows,
-    questions: Sequence[JoinedQuestion],
-    by: Sequence[str],
-    kind: str,
-    function: str,
-    shape: str,
-    values: Sequence[str],
-) -> dict[str, Values]:
-    names = [question.id for question in questions if question.type == kind]
-    if not names:
-        return {}
-    ordinal = " WITH ORDINALITY item(value, place)" if "item.place" in values else " item"
-    if "item.key" in values:
-        ordinal = " item(key, value)"
-    elif "item.place" not in values:
-        ordinal = " item(value)"
-    empty = "'[]'::jsonb" if shape == "array" else "'{}'::jsonb"
-    said = (
-        f"CROSS JOIN LATERAL (VALUES {', '.join(['(%s, r.answers -> %s)'] * len(names))}) said(question, given)"
-        f" CROSS JOIN LATERAL {function}("
-        f"CASE jsonb_typeof(said.given) WHEN '{shape}' THEN said.given ELSE {empty} END){ordinal}"
-    )
-    return _counted(rows, by, said, [name for name in names for _ in range(2)], values, "said.given IS NOT NULL")
-
-
 def _counted(
     rows: Rows, by: Sequence[str], said: str, given: Sequence[Any], values: Sequence[str], where: str
 ) -> dict[str, Values]:
@@ -287,13 +317,6 @@ def _fetch(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchall()
-
-
-def _as_scores(values: Mapping[str, int]) -> dict[int, int]:
-    scores: dict[int, int] = defaultdict(int)
-    for value, count in values.items():
-        scores[int(float(value))] += count
-    return dict(scores)
 
 
 # Conditions, as `apps.surveys.answers.evaluate` decides them

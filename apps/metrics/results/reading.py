@@ -200,13 +200,9 @@ def _of_all(
     survey: SurveyFacts, selection: Selection, questions: Sequence[JoinedQuestion], actor: Actor
 ) -> tuple[int | None, list[QuestionResult]]:
     rows = selection.responses().filter(selection.window() & selection.dimensions(), survey=survey.id)
-    n, asked = counting.count_asked(rows, questions)
-    counts = _Counts(
-        values={name: _whole(of) for name, of in counting.count_values(rows, questions).items()},
-        several={name: _whole(of) for name, of in counting.count_several(rows, questions).items()},
-        matrix={name: _whole(of) for name, of in counting.count_matrix(rows, questions).items()},
-        places={name: _whole(of) for name, of in counting.count_places(rows, questions).items()},
-    )
+    sent_only = selection.states is None and not selection.include_provisional
+    n, asked = counting.count_asked(rows, questions, sent_only=sent_only)
+    counts = counting.count_values(rows, questions)
     spreads = counting.spread_numbers(rows, questions)
     floor = selection.threshold if survey.anonymous else 1
     found = []
@@ -217,7 +213,7 @@ def _of_all(
             result.shown = result.skipped = None
             hide(result)
         else:
-            fill(result, counts)
+            fill(result, counts.get(question.id, {}).get((), {}))
             if spread := spreads.get(question.id):
                 result.number = _number(spread, told=not survey.anonymous)
         found.append(result)
@@ -225,10 +221,6 @@ def _of_all(
         return (None if n else 0), found
     _add_texts(survey, selection, rows, found, actor)
     return n, found
-
-
-def _whole(of: Mapping[Any, dict[Any, int]]) -> dict[Any, int]:
-    return of.get((), {})
 
 
 def _number(spread: NumberSpread, *, told: bool) -> NumberResult:
@@ -278,12 +270,7 @@ def _of_groups(
         return None, found
     everybody = counting.count_answers(rows, BY)
     n = groups.number([Cell(groups.where(key), count, {}) for key, count in everybody.items()])
-    counts = {
-        **counting.count_values(rows, questions, BY),
-        **counting.count_several(rows, questions, BY),
-        **counting.count_matrix(rows, questions, BY),
-        **counting.count_places(rows, questions, BY),
-    }
+    counts = counting.count_values(rows, questions, BY)
     names = [question.id for question in questions if question.type in COUNTED_APART]
     answered = counting.count_answered(rows, names, BY)
     sums = counting.sum_numbers(rows, questions, BY)
@@ -326,8 +313,7 @@ def _of_group(
     if question.type == "number":
         result.number = NumberResult(_mean_of_sums(n, values), None)
     elif n:
-        whole = {value: int(count) for value, count in values.items()}
-        fill(result, _Counts.of(question, whole))
+        fill(result, {value: int(count) for value, count in values.items()})
     return result
 
 
@@ -389,21 +375,6 @@ class AnonymousGroups:
 # What a question's counts say
 
 
-@dataclass(slots=True)
-class _Counts:
-    """Counts of values by question."""
-
-    values: dict[str, dict[Any, int]] = field(default_factory=dict)
-    several: dict[str, dict[Any, int]] = field(default_factory=dict)
-    matrix: dict[str, dict[Any, int]] = field(default_factory=dict)
-    places: dict[str, dict[Any, int]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, question: JoinedQuestion, counts: dict[Any, int]) -> _Counts:
-        name = {"multi_choice": "several", "matrix": "matrix", "ranking": "places"}.get(question.type, "values")
-        return cls(**{name: {question.id: counts}})
-
-
 def hide(result: QuestionResult) -> None:
     """Say of what kind the number is that is not shown."""
     result.suppressed = True
@@ -415,26 +386,22 @@ def hide(result: QuestionResult) -> None:
         result.number = NumberResult(hidden_metric(NUMBER_RULE, "mean"), None)
 
 
-def fill(result: QuestionResult, counts: _Counts) -> None:
-    """Add what the counts say of the question, by its type."""
+def fill(result: QuestionResult, values: Mapping[Any, int]) -> None:
+    """Add what the counts of a question's values say, by its type."""
     question, n = result.question, result.answered
-    values = counts.values.get(question.id, {})
     if question.type in SCORE_TYPES:
         result.score = _score(question, values)
-    elif question.type == "choice":
+    elif question.type in ("choice", "multi_choice"):
         result.shares = _shares(question, values, n)
-    elif question.type == "multi_choice":
-        result.shares = _shares(question, counts.several.get(question.id, {}), n)
     elif question.type == "consent":
-        result.shares = [
-            Share(name, name, values.get(name, 0), measure_share(values.get(name, 0), n)) for name in (YES, NO)
-        ]
+        given = ((name, values.get(name, 0)) for name in (YES, NO))
+        result.shares = [Share(name, name, times, measure_share(times, n)) for name, times in given]
     elif question.type == "date":
         result.months = sorted(values.items())
     elif question.type == "matrix":
-        result.rows = _matrix(question, counts.matrix.get(question.id, {}))
+        result.rows = _matrix(question, values)
     elif question.type == "ranking":
-        result.ranks = _ranks(question, counts.places.get(question.id, {}), n)
+        result.ranks = _ranks(question, values, n)
 
 
 def _rule_of(question: JoinedQuestion) -> Any:
