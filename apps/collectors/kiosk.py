@@ -19,9 +19,8 @@ from apps.organizations.models import Organization
 from apps.surveys.definition import Definition, Question
 from apps.surveys.entries import NewResponse
 from apps.surveys.live import LiveSurvey, live_survey
-from apps.surveys.models import Survey
 from apps.surveys.respondent_texts import respondent_texts
-from apps.surveys.services import record_responses
+from apps.surveys.services import is_full, record_responses
 from apps.surveys.wording import LANGUAGE_NAMES, is_right_to_left
 from apps.touchpoints.models import Channel
 from cxm.actor import Actor
@@ -59,19 +58,26 @@ def cannot_run(definition: Definition) -> bool:
     return any(question.type == "file" and question.required for question in definition.questions.values())
 
 
+def is_open(live: LiveSurvey) -> bool:
+    """Whether the kiosk may ask now. One query for a survey with a limit of answers, else none."""
+    definition = live.definition
+    if definition is None or not live.takes_answers(datetime.now(UTC)) or cannot_run(definition):
+        return False
+    return not is_full(live)
+
+
 def programme(collector: Collector, organization: Organization, live: LiveSurvey) -> dict[str, Any]:
     """Everything the device needs to ask and to thank without a connection, as JSON.
 
     ``open`` false and no definition when the survey takes no answers.
     """
     definition = live.definition
-    is_open = live.state == Survey.State.LIVE and definition is not None and not cannot_run(definition)
     languages = list(definition.languages) if definition else ["en"]
     ask_text = bool(collector.settings.get("ask_text"))
     return {
-        "open": is_open,
+        "open": (open_now := is_open(live)),
         "version": live.version,
-        "definition": definition.to_json() if definition and is_open else None,
+        "definition": definition.to_json() if definition and open_now else None,
         "skip": [
             question.id
             for question in (definition.questions.values() if definition else ())

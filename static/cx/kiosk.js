@@ -212,6 +212,7 @@ function finish() {
   notice(text(thanks.title) || words.done, text(thanks.text));
   main.firstChild.dataset.thanks = '';
   foot.replaceChildren();
+  head.querySelector('nav')?.remove();
   setTimeout(restart, THANKS);
   deliver();
 }

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.clients import client_ip
 from apps.collectors.addresses import find_place
-from apps.collectors.kiosk import BY_KIOSK, MOST_AT_ONCE, programme, take_answers
+from apps.collectors.kiosk import BY_KIOSK, MOST_AT_ONCE, is_open, programme, take_answers
 from apps.collectors.models import Collector
 from apps.collectors.queries import place_at
 from apps.collectors.services import check_pin, note_seen
@@ -139,7 +139,7 @@ def answers(request: HttpRequest, key: str, organization: Organization, collecto
         {
             "results": [{"id": outcome.number, "refused": outcome.refused} for outcome in outcomes],
             "version": live.version,
-            "open": live.state == "live",
+            "open": is_open(live),
         }
     )
 
@@ -204,7 +204,8 @@ def plain(request: HttpRequest, key: str, organization: Organization, collector:
 @with_kiosk
 def plain_done(request: HttpRequest, key: str, organization: Organization, collector: Collector) -> HttpResponse:
     """Thanks, and on to the next person."""
-    response = thank_openly(request, organization, collector.survey_id)
+    place = place_at(collector, Channel.KIOSK)
+    response = thank_openly(request, organization, collector.survey_id, place=place)
     response["Refresh"] = f"{THANKS_SECONDS}; url={reverse('kiosk_plain', args=[key])}"
     return response
 

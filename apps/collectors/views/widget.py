@@ -133,7 +133,8 @@ def shown(request: HttpRequest, token: str, organization: Organization, collecto
 @with_widget
 def done(request: HttpRequest, token: str, organization: Organization, collector: Collector) -> HttpResponse:
     """Thanks, in the frame."""
-    return thank_openly(request, organization, collector.survey_id, embedded=True)
+    place = place_at(collector, Channel.WIDGET, embedded=True)
+    return thank_openly(request, organization, collector.survey_id, embedded=True, place=place)
 
 
 @with_widget

@@ -697,7 +697,7 @@ def _thank(
         {
             **context,
             "heading": said.get("title") or context["t"]["done"],
-            "text": said.get("text") or context["t"]["done_close"],
+            "text": said.get("text") or ("" if embedded else context["t"]["done_close"]),
             "change": f"{change}?lang={language}" if change else "",
             "link": link and {"url": link.url, "label": definition.text(link.label, language)},
             "embedded": embedded,
