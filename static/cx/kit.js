@@ -51,7 +51,8 @@ function watchTyping(field) {
 // Forms: one submit only; the button says it is busy. Choices marked data-submit send their form when they change.
 document.addEventListener('submit', (event) => {
   const form = event.target;
-  if (event.defaultPrevented || form.method === 'dialog' || form.method === 'get') return;
+  // What goes into a frame leaves the page as it is, and may go again with every letter that is typed.
+  if (event.defaultPrevented || form.method === 'dialog' || form.method === 'get' || event.submitter?.formTarget) return;
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = '1';
   event.submitter?.setAttribute('aria-busy', 'true');
