@@ -40,7 +40,7 @@ def wake_sending() -> None:
 
 def _send_message(organization_id: UUID) -> None:
     try:
-        is_first = throttle().client.set(_key(organization_id), "1", nx=True, ex=WAITING)
+        is_first = throttle().client.set(waiting_key(organization_id), "1", nx=True, ex=WAITING)
     except RedisError:
         is_first = True
     if is_first:
@@ -51,10 +51,11 @@ def _send_message(organization_id: UUID) -> None:
 def _forget_message() -> None:
     """The message has arrived: the next may be sent."""
     with suppress(RedisError):
-        throttle().client.delete(_key(current_tenant_id()))
+        throttle().client.delete(waiting_key(current_tenant_id()))
 
 
-def _key(organization_id: UUID) -> str:
+def waiting_key(organization_id: UUID) -> str:
+    """Where Valkey keeps that a message for this organisation is on its way."""
     return f"cxm:dispatch:waiting:{organization_id}"
 
 
