@@ -15,25 +15,28 @@ if (old && Date.now() - old.at < WEEK) {
     }
   }
 }
-f.addEventListener('input', () => store(s => s.setItem(K, JSON.stringify({ at: Date.now(), v: [...new FormData(f)].filter(e => e[1]) }))));
+f.addEventListener('input', () => store(s => s.setItem(K, JSON.stringify({ at: Date.now(), v: [...new FormData(f)].filter(e => e[1] && e[1] === '' + e[1]) }))));
 
 async function send(button) {
   if (busy) return;
   busy = 1;
   clearTimeout(timer);
   st.textContent = t.sending;
-  const body = new URLSearchParams(new FormData(f));
+  const said = new FormData(f), body = f.enctype[0] === 'm' ? said : new URLSearchParams(said);
   if (button?.name) body.append(button.name, button.value);
   try {
     const r = await fetch(f.action, { method: 'POST', body, headers: { Accept: 'application/json' } });
     if (r.ok) {
       const { next } = await r.json();
       store(s => s.removeItem(K));
-      location.replace(next);
+      location.assign(next);
     } else if (r.status === 429 || r.status > 499) {
       st.textContent = t.busy;
       timer = setTimeout(send, 1e3 * (+r.headers.get('Retry-After') || 15), button);
-    } else f.submit();
+    } else {
+      if (r.status === 410) store(s => s.removeItem(K));
+      f.submit();
+    }
   } catch {
     st.textContent = t.offline;
     timer = setTimeout(send, 3e4, button);
