@@ -223,6 +223,7 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "personas/": row("personas.Persona", id="pk"),
     "privacy/requests/": row("privacy.PrivacyRequest", id="pk"),
     "privacy/requests/{id}/complete/": an_objection,
+    "providers/": row("messaging.Provider", id="pk"),
     "segments/": row("segments.Segment", id="pk"),
     "segments/{id}/customers/": a_static_segment,
     "send-plans/": row("dispatch.SendPlan", id="pk", plan_id="pk"),
@@ -279,6 +280,10 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "POST surveys/{survey_id}/invitations/simulate/": lambda: {
         "customers": [row("customers.Customer", id="pk")()["id"]]
     },
+    "POST providers/": lambda: {"backend": "local", "name": text("Try it out")},
+    "PUT providers/{id}/": lambda: {"backend": "local", "name": text("Try it out"), "per_day": 100},
+    "POST providers/{id}/activate/": dict,
+    "POST providers/{id}/deactivate/": dict,
     "POST suppressions/": lambda: {"email": f"{text()}@example.com"},
     "POST suppressions/{id}/lift/": lambda: {"reason": "asked again", "asked_by_person": True},
     "POST accounts/": lambda: {"key": text("acme"), "name": "Acme", "attributes": {"seats": 20}},
