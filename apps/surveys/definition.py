@@ -744,7 +744,7 @@ def _read_thank_you_link(read: _Reader, value: Json) -> ThankYouLink | None:
     if not is_web_address(url):
         read.wrong("thank_you.link.url", "url", _("Give a whole address that begins with https://."))
         return None
-    return ThankYouLink(url, label) if label else None
+    return ThankYouLink(str(url), label) if label else None
 
 
 def is_web_address(value: Json) -> bool:

@@ -53,6 +53,7 @@ class ResponseFileViewSet(RetrieveMixin, ResourceViewSet):
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Answer:
         """Keep a picture or a PDF; send the answer with its id within a day."""
         live = live_survey(uuid_or_404(self.kwargs["survey_id"]))
+        form: Any = request.data
         upload = request.FILES.get("file")
         if upload is None:
             message = _("Send the file in the field “file” of a multipart form.")
@@ -60,7 +61,7 @@ class ResponseFileViewSet(RetrieveMixin, ResourceViewSet):
         kept = services.keep_file(
             actor=self.request.actor,
             live=live,
-            question_id=str(request.data.get("question", "")),
+            question_id=str(form.get("question", "")),
             file=upload,
             name=upload.name or "",
         )

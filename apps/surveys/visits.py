@@ -196,9 +196,7 @@ def _read_screen(
     chosen = {question.id: files[field_name(question)] for question in asked if files and field_name(question) in files}
     if not chosen:
         return said, {}
-    kept, refused = keep_files_of_form(
-        live=visit.live, questions=asked, files={name: (file.name or "", file) for name, file in chosen.items()}
-    )
+    kept, refused = keep_files_of_form(live=visit.live, questions=asked, files=chosen)
     return {**said, **kept}, {name: problem.problem for name, problem in refused.items()}
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 from uuid import UUID, uuid4
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.timezone import now
@@ -47,16 +48,16 @@ def keep_file(*, actor: Actor, live: LiveSurvey, question_id: str, file: BinaryI
 
 
 def keep_files_of_form(
-    *, live: LiveSurvey, questions: Iterable[Question], files: Mapping[str, tuple[str, BinaryIO]]
+    *, live: LiveSurvey, questions: Iterable[Question], files: Mapping[str, UploadedFile[Any]]
 ) -> tuple[dict[str, str], dict[str, UploadRefused]]:
     """Keep the files that came with a screen, by question: the ids of those kept, and why the others were not."""
     kept: dict[str, str] = {}
     refused: dict[str, UploadRefused] = {}
     for question in questions:
         if question.id in files:
-            name, file = files[question.id]
+            file: Any = files[question.id]
             try:
-                kept[question.id] = str(_keep(live.id, question, file, name).pk)
+                kept[question.id] = str(_keep(live.id, question, file, file.name or "").pk)
             except UploadRefused as problem:
                 refused[question.id] = problem
     return kept, refused
