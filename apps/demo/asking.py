@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from apps.collectors.services import create_collector
 from apps.customers.models import Customer
 from apps.demo import story
 from apps.dispatch.eligibility import counter_of, kind_of, organization_rules
@@ -73,6 +74,10 @@ def ask_in_the_shop(
         when = dt.datetime.combine(today - dt.timedelta(days=days_ago), dt.time(8), zone)
         SurveyVersion.objects.filter(survey=survey, number=number).update(published_at=when)
     survey.refresh_from_db()
+    for kind, name, unit, options in story.PLACES_TO_ANSWER:
+        create_collector(
+            actor=actor, survey=survey, kind=kind, name=name, unit=units[unit], language="de", settings=options
+        )
     return survey
 
 

@@ -485,6 +485,11 @@ def agent_of(external_id: str, number: int) -> str:
     return names[(sum(external_id.encode()) * 7 + number) % len(names)]
 
 
+PLACES_TO_ANSWER: list[tuple[str, str, str, dict[str, Any]]] = [  # kind, name, unit, settings
+    ("kiosk", "Hamburg shop, at the door (PIN 2580)", "hamburg", {"pin": "2580", "ask_text": False}),
+    ("poster", "Berlin shop, counter", "berlin", {"headline": "Wie war Ihr Besuch?"}),
+    ("widget", "Page of the shops on the web", "hamburg", {"sites": ["https://shops.nordwind.example"]}),
+]
 SHOP_WORDS = [  # language, said by somebody dissatisfied, text
     ("de", True, "Zwanzig Minuten gewartet, um dann einen Zettel mit der Hotline zu bekommen."),
     ("de", True, "Samstags geschlossen, und unter der Woche arbeite ich bis fünf."),

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db.models import Sum
 
 from apps.accounts.models import User
+from apps.collectors.models import Collector
 from apps.customers.models import Account, Customer
 from apps.demo import asking, living, seeding, story
 from apps.demo.management.commands.seed_demo import logins_file, pending_file
@@ -74,6 +75,8 @@ def test_the_demo_is_whole_badged_and_has_a_dip_and_a_recovery(seeded: str) -> N
             2,
         ]
         assert Response.objects.filter(survey=shop, version=1).exists()
+        kinds = set(Collector.objects.filter(survey=shop).values_list("kind", flat=True))
+        assert kinds == {"kiosk", "poster", "widget"}
         team = Response.objects.filter(survey__audience="employees")
         assert team.count() == sum(asking.EMPLOYEES.values())
         assert not team.exclude(customer=None, invitation_id=None).exists()
