@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.urls import reverse
 
 from apps.dispatch.eligibility import organization_rules
 from apps.dispatch.models import InvitationBatch
@@ -84,7 +85,8 @@ _compiled_once = lru_cache(maxsize=256)(compile_invitation)
 def brand_of(organization: Organization) -> Brand:
     """How the organisation looks in its mail."""
     accent = organization.accent or DEFAULT_ACCENT
-    return Brand(organization=organization.name, accent=accent, on_accent=on_colour(accent))
+    logo = f"{settings.BASE_URL}{reverse('organization_logo', args=[organization.slug])}" if organization.logo else ""
+    return Brand(organization=organization.name, accent=accent, on_accent=on_colour(accent), logo=logo)
 
 
 def sender_of(organization: Organization) -> str:

@@ -36,11 +36,13 @@ _SCORES_A_ROW: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """How the organisation looks in its mail: its name, and the accent with the colour of words on it (`#RRGGBB`)."""
+    """How the organisation looks in its mail: its name, the accent with the colour of words on it (`#RRGGBB`), and the
+    address of its logo, "" for none."""
 
     organization: str
     accent: str
     on_accent: str
+    logo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ def compile_invitation(
         "direction": direction(language),
         "subject": subject,
         "organization": one_line(brand.organization),
+        "logo": brand.logo,
         "accent": brand.accent,
         "on_accent": brand.on_accent,
         "words": {
@@ -241,6 +244,7 @@ def render_message(
         "direction": direction(language),
         "subject": one_line(subject),
         "organization": one_line(brand.organization),
+        "logo": brand.logo,
         "accent": brand.accent,
         "on_accent": brand.on_accent,
         "lines": [one_line(line) for line in lines],

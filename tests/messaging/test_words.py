@@ -114,6 +114,15 @@ def test_every_language_has_all_words_and_a_light_mail(language: str) -> None:
     assert "Nordwind" in mail.html and "Lena Berg" in mail.html
 
 
+def test_logo_is_one_small_picture_beside_the_name_in_words() -> None:
+    logo = "https://cxm.example/logos/nordwind/"
+    html = compiled(brand=Brand("Nordwind", "#0F766E", "#FFFFFF", logo)).render(LENA).html
+    assert html.count("<img") == 1
+    assert f'<img src="{logo}" height="32" alt="">' in html
+    assert ">Nordwind</b>" in html
+    assert "<img" not in compiled().render(LENA).html
+
+
 def test_employees_are_not_called_customers() -> None:
     assert "because you work at Nordwind" in compiled(member=True).render(LENA).text
     assert "customer" not in compiled(member=True).render(LENA).text
