@@ -150,7 +150,7 @@ def _of_room(figures: Mapping[str, Any]) -> str:
     ]
     if not parts:
         return ""
-    return _("No rule spoke against it: used up before were %(counters)s.") % {"counters": ", ".join(parts)}
+    return _("No rule objects. Used before: %(counters)s.") % {"counters": ", ".join(parts)}
 
 
 def _day(moment: str, zone: ZoneInfo) -> str:

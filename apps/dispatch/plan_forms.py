@@ -67,7 +67,9 @@ class WhomForm(forms.Form):
     """Step 1: the people."""
 
     who = forms.ChoiceField(label=gettext_lazy("Who is asked"), widget=forms.RadioSelect)
-    segment = forms.ChoiceField(label=gettext_lazy("Segment"), required=False)
+    segment = forms.ChoiceField(
+        label=gettext_lazy("Segment"), error_messages={"required": gettext_lazy("Choose the segment.")}
+    )
     stage = forms.ChoiceField(label=gettext_lazy("Stage"), choices=Customer.Stage.choices, required=False)
     ids = forms.CharField(
         label=gettext_lazy("External ids, e-mail addresses or phone numbers"),
@@ -84,7 +86,7 @@ class WhomForm(forms.Form):
     )
     event = forms.CharField(
         label=gettext_lazy("Event"),
-        required=False,
+        error_messages={"required": gettext_lazy("Name the event.")},
         max_length=EVENT_LENGTH,
         help_text=gettext_lazy("Everybody who lives through it from the start of the plan on is asked about it."),
     )
@@ -122,6 +124,10 @@ class WhomForm(forms.Form):
         else:
             del self.fields["segment"]
         _choices(self, "who", whom)
+        chosen = self.data.get("who") if self.is_bound else None
+        for name, needed_by in (("segment", SEGMENT), ("event", EVENT)):
+            if name in self.fields:
+                self.fields[name].required = chosen in (None, needed_by)
         self.initial.setdefault("who", whom[0][0])
         names = {one.event for one in event_names(actor, most=100)} if actor.can("interactions.view") else set()
         names |= {
@@ -155,15 +161,11 @@ class WhomForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         who = data.get("who")
-        if who == SEGMENT and not data.get("segment") and "segment" not in self.errors:
-            self.add_error("segment", _("Choose the segment."))
         if who == LIST and not data.get("ids", "").strip() and not data.get("file") and not self.errors:
             self.add_error("ids", _("Paste the customers, or choose a file."))
         if data.get("file") and data["file"].size > LARGEST_FILE:
             self.add_error("file", _("The file is larger than 32 MB. Cut it in parts."))
         if who == EVENT:
-            if not data.get("event"):
-                self.add_error("event", _("Name the event."))
             try:
                 data["trigger"] = {"event": data.get("event"), "where": where_from_lines(data.get("where") or "")}
             except ValueError as error:

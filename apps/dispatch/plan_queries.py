@@ -156,6 +156,11 @@ class StopRule:
     judged_from: int = JUDGED_FROM
 
     @property
+    def limit_text(self) -> str:
+        """The limit without needless zeros."""
+        return f"{self.limit:g}"
+
+    @property
     def percent(self) -> float | None:
         """What it stands at."""
         return 100 * self.hits / self.sent if self.sent else None

