@@ -23,7 +23,8 @@ from apps.collectors.queries import place_at
 from apps.collectors.services import check_pin, note_seen
 from apps.organizations.models import Organization
 from apps.surveys.live import live_survey
-from apps.surveys.views.respondents import Refused, answer_openly, explain_openly, respondent_page, thank_openly
+from apps.surveys.views.respondent_base import Refused, respondent_page
+from apps.surveys.views.respondents import answer_openly, explain_openly, thank_openly
 from apps.surveys.wording import is_right_to_left
 from apps.touchpoints.models import Channel
 from cxm.api.problems import BadBody

@@ -24,14 +24,8 @@ from apps.collectors.visitors import Visitor, is_due, known_visitor, note_shown,
 from apps.organizations.models import Organization
 from apps.surveys.links import respondent_token
 from apps.surveys.places import Place
-from apps.surveys.views.respondents import (
-    BY_ADDRESS,
-    Refused,
-    answer_openly,
-    explain_openly,
-    respondent_page,
-    thank_openly,
-)
+from apps.surveys.views.respondent_base import BY_ADDRESS, Refused, respondent_page
+from apps.surveys.views.respondents import answer_openly, explain_openly, thank_openly
 from apps.touchpoints.models import Channel
 from cxm.api.throttles import throttle
 from cxm.scope import tenant
