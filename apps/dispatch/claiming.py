@@ -25,6 +25,8 @@ _RENEW_BEFORE: Final = timedelta(seconds=15)
 MOST_ATTEMPTS: Final = 8
 BACK_OFF: Final = tuple(timedelta(seconds=s) for s in (30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600))
 """How long a row rests after its first, second, ... failure."""
+_TOGETHER: Final = (CLAIM, 50, 10, 2, 1)
+"""How many rows are claimed at a time that were tried no, one, two, ... times."""
 HELD: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """The lease of invitations whose plan is paused: no worker takes a leased row, and one that had taken it lets go."""
 
@@ -74,13 +76,18 @@ class Claim:
         return self.until
 
 
+_COLUMNS: Final = (
+    "i.leased_until, i.id, i.batch_id, i.survey_id, i.customer_id, i.member_id, i.plan_id, i.channel, i.language,"
+    " i.kind, i.send_at, i.sent_at, i.attempts, i.attributes::text,"
+    " coalesce(CASE WHEN i.channel = 'email' THEN coalesce(c.email, u.email) ELSE c.phone END, '')"
+)
 # Two statements, because each is served by an index of its own and a mixture of both by none. Rows that were attempted
 # eight times are parked in the same breath, and come back only to be left out.
 _CLAIM_QUEUED: Final = """
     WITH due AS (
         SELECT id, customer_id, member_id FROM dispatch_invitation
          WHERE tenant_id = %(tenant)s AND state = 'queued' AND send_at <= %(now)s
-           AND (leased_until IS NULL OR leased_until < %(now)s)
+           AND (leased_until IS NULL OR leased_until < %(now)s) AND attempts BETWEEN %(least)s AND %(worst)s
          ORDER BY send_at, id LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE dispatch_invitation i SET
@@ -93,12 +100,12 @@ _CLAIM_QUEUED: Final = """
         LEFT JOIN accounts_user u ON u.id = due.member_id
     WHERE i.tenant_id = %(tenant)s AND i.id = due.id
     RETURNING {columns}, 0
-"""
+""".replace("{columns}", _COLUMNS)
 _CLAIM_REMINDERS: Final = """
     WITH due AS (
         SELECT id, customer_id, member_id FROM dispatch_invitation
          WHERE tenant_id = %(tenant)s AND state = 'sent' AND remind_at IS NOT NULL AND remind_at <= %(now)s
-           AND (leased_until IS NULL OR leased_until < %(now)s)
+           AND (leased_until IS NULL OR leased_until < %(now)s) AND attempts BETWEEN %(least)s AND %(worst)s
          ORDER BY remind_at, id LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE dispatch_invitation i SET
@@ -110,18 +117,23 @@ _CLAIM_REMINDERS: Final = """
         LEFT JOIN accounts_user u ON u.id = due.member_id
     WHERE i.tenant_id = %(tenant)s AND i.id = due.id
     RETURNING {columns}, i.reminders_sent + 1
+""".replace("{columns}", _COLUMNS)
+# The fewest attempts of what is due, of invitations and of reminders.
+_LEAST_TRIED: Final = """
+    SELECT (SELECT min(attempts) FROM dispatch_invitation WHERE tenant_id = %(tenant)s AND state = 'queued'
+                AND send_at <= %(now)s AND (leased_until IS NULL OR leased_until < %(now)s)),
+           (SELECT min(attempts) FROM dispatch_invitation WHERE tenant_id = %(tenant)s AND state = 'sent'
+                AND remind_at <= %(now)s AND (leased_until IS NULL OR leased_until < %(now)s))
 """
-_COLUMNS: Final = (
-    "i.leased_until, i.id, i.batch_id, i.survey_id, i.customer_id, i.member_id, i.plan_id, i.channel, i.language,"
-    " i.kind, i.send_at, i.sent_at, i.attempts, i.attributes::text,"
-    " coalesce(CASE WHEN i.channel = 'email' THEN coalesce(c.email, u.email) ELSE c.phone END, '')"
-)
 
 
-def claim_due(most: int, *, reminders: bool = True) -> Claim:
-    """Lease up to `most` due rows, the longest waiting first; invitations before reminders.
+def claim_due(most: int) -> Claim:
+    """Lease up to `most` due rows: the longest waiting of those never tried; invitations before reminders.
 
-    Rows that failed eight times are parked instead: an invitation as failed, a reminder is dropped.
+    A worker that dies charges an attempt to all it had claimed, to the one that killed it and to those behind it. So
+    what was tried before is claimed when nothing fresh is due, in ever smaller groups and at last alone: what kills its
+    worker each time is parked after eight attempts, and takes nobody along. A parked invitation has failed, a parked
+    reminder is dropped.
     """
     moment = now()
     until = moment + LEASE
@@ -131,14 +143,21 @@ def claim_due(most: int, *, reminders: bool = True) -> Claim:
         "until": until,
         "most": most,
         "attempts": MOST_ATTEMPTS,
+        "least": 0,
+        "worst": 0,
     }
-    rows: list[Any] = []
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(_CLAIM_QUEUED.format(columns=_COLUMNS), named)
-        rows += cursor.fetchall()
-        if reminders and len(rows) < most:
-            cursor.execute(_CLAIM_REMINDERS.format(columns=_COLUMNS), {**named, "most": most - len(rows)})
-            rows += cursor.fetchall()
+        cursor.execute(_CLAIM_QUEUED, named)
+        rows = cursor.fetchall()
+        if not rows:
+            cursor.execute(_LEAST_TRIED, named)
+            for statement, tried in zip((_CLAIM_QUEUED, _CLAIM_REMINDERS), cursor.fetchone(), strict=True):
+                if tried is None or rows:
+                    continue
+                worst = tried if tried < len(_TOGETHER) else 2**15 - 1
+                together = min(most, _TOGETHER[min(tried, len(_TOGETHER) - 1)])
+                cursor.execute(statement, {**named, "most": together, "least": tried, "worst": worst})
+                rows = cursor.fetchall()
     jobs = [_job(row) for row in rows if row[0] is not None]
     jobs.sort(key=lambda job: (job.reminder > 0, job.send_at, job.pk))
     return Claim(jobs, until)

@@ -250,3 +250,19 @@ def test_other_organisations_mail_is_not_touched(nordwind: Company, make_company
         assert send_due_invitations().sent == 1
     mine = MailboxMessage.objects.filter(organization=nordwind.organization)
     assert mine.count() == 1
+
+
+def test_row_that_kills_its_worker_takes_none_of_its_neighbours_along(nordwind: Company, smtp: Sink) -> None:
+    """Whoever is claimed together with it is charged too, so what was tried is claimed in ever smaller groups."""
+    poison = queue(nordwind, 120)[0]
+    for _ in range(60):
+        claim = claim_due(CLAIM)
+        if poison.pk in [row.pk for row in claim.rows]:
+            Invitation.objects.filter(leased_until=claim.until).update(leased_until=now() - timedelta(seconds=1))
+            continue
+        if claim.rows:
+            with open_transport() as transport:
+                SendingDesk(nordwind.organization, transport).send_claim(claim)
+    poison.refresh_from_db()
+    assert (poison.state, poison.reason) == ("failed", "gave_up")
+    assert len(set(smtp.recipients)) == 119
