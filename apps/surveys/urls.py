@@ -7,6 +7,7 @@ from apps.surveys.views import builder, files, manage, respondents, results
 urlpatterns = [
     path("surveys/", manage.survey_list, name="list"),
     path("surveys/new/", manage.survey_create, name="create"),
+    path("surveys/preview-dark.css", builder.preview_dark, name="preview_dark"),
     path("surveys/import/", builder.survey_import_new, name="import_new"),
     path("surveys/<uuid:pk>/", results.survey_detail, name="detail"),
     path("surveys/<uuid:pk>/versions/", results.survey_versions, name="versions"),

@@ -37,8 +37,10 @@ MAX_SO_FAR: Final = 200_000
 class Walk:
     """One screen of the draft after another, for somebody who looks at it."""
 
-    def __init__(self, survey: Survey, definition: Definition, organization: Any, *, home: str) -> None:
+    def __init__(self, survey: Survey, definition: Definition, organization: Any, *, home: str, dark: str = "") -> None:
+        """``home`` is the address of the walk; ``dark`` that of the sheet which shows it as on a dark phone, or ""."""
         self.survey, self.definition, self.organization, self.home = survey, definition, organization, home
+        self.dark = dark
 
     def show(
         self,
@@ -67,9 +69,9 @@ class Walk:
             "who": texts["anonymous" if self.survey.anonymous else "identified"],
             "may_contact": not self.survey.anonymous and screen.is_last,
             "progress": texts["progress"].format(n=screen.number, total=screen.total),
-            "carried": [(SO_FAR, so_far)],
+            "carried": [(SO_FAR, so_far), *([("theme", "dark")] if self.dark else [])],
         }
-        return "respondent/form.html", context
+        return "surveys/preview_form.html", context
 
     def step(self, form: QueryDict, files: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """What follows on a screen that was sent: the next, the one before, the same with its mistakes, the thanks."""
@@ -106,9 +108,9 @@ class Walk:
             "heading": heading or texts["done"],
             "text": text or texts["done_close"],
             "link": {"url": link.url, "label": self.definition.text(link.label, language)} if link else None,
-            "change": f"{self.home}?lang={language}",
+            "change": f"{self.home}?lang={language}{'&theme=dark' if self.dark else ''}",
         }
-        return "respondent/message.html", context
+        return "surveys/preview_thanks.html", context
 
     def _context(self, language: str, texts: Mapping[str, str]) -> dict[str, Any]:
         return {
@@ -119,6 +121,7 @@ class Walk:
             "organization": self.organization,
             "home": self.home,
             "preview": True,
+            "dark": self.dark,
         }
 
     def _texts(self, language: str) -> dict[str, str]:

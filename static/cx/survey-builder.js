@@ -29,7 +29,7 @@ function show(text, bad = false) {
 const jobs = [];
 let running = false;
 
-/** Send a change after those before it. Resolves to the answer's body when it was taken, else to null. */
+/** Send a change after those before it. Resolves to the answer's body, to null when it was refused, to false after a conflict. */
 function send(job) {
   return new Promise((resolve) => {
     jobs.push({ ...job, resolve });
@@ -88,7 +88,7 @@ async function settle(job, { status, body }) {
     show(body.saved);
     return body;
   }
-  if (status === 412 && body) { await settleConflict(job, body); return null; }
+  if (status === 412 && body) { await settleConflict(job, body); return false; }
   const message = body?.errors?.[0]?.message || body?.title;
   show(message ? `${say('refused')}: ${message}` : say('lost'), true);
   for (const error of body?.errors ?? []) markError(error);
@@ -154,6 +154,12 @@ function settleConflict(job, body) {
         if (job.form?.isConnected) setVersion(job.form, body.version);
         send({ ...job, version: body.version }).then((taken) => { if (taken) refresh(); });
       } else {
+        // What else was on its way from the same form was typed on top of what is no longer there.
+        for (const waiting of jobs.filter((other) => other.form && other.form === job.form)) {
+          jobs.splice(jobs.indexOf(waiting), 1);
+          waiting.resolve(false);
+        }
+        clearTimeout(timer);
         dirty.clear();
         refresh();
       }
@@ -210,7 +216,10 @@ async function flush() {
   const rebuild = names.some((name) => document.getElementsByName(name)[0]?.hasAttribute('data-rebuild'));
   dirty.clear();
   const taken = await send({ method: 'PATCH', url: builder.dataset.edit, fields: fieldsOf(form, names), form });
-  if (!taken) { if (form.isConnected && !document.getElementById('cx-conflict').open) names.forEach((name) => dirty.add(name)); return null; }
+  if (!taken) {
+    if (taken === null && form.isConnected) names.forEach((name) => dirty.add(name));
+    return null;
+  }
   const renamed = names.find((name) => name.startsWith('id.'));
   if (renamed) await refresh(form.elements[renamed].value);
   else if (rebuild) await refresh();
@@ -229,8 +238,8 @@ builder.addEventListener('input', (event) => {
 builder.addEventListener('change', (event) => {
   const input = event.target;
   if (input.matches('[data-insert]')) { insert(input); return; }
-  if (!input.closest('#question-form') || input.closest('[data-still]') || !input.name) return;
-  dirty.add(input.name);
+  // A text that was left was sent already, unless it waits for a pause in the typing.
+  if (!dirty.has(input.name)) return;
   clearTimeout(timer);
   timer = setTimeout(flush, 0);
 });
@@ -265,7 +274,10 @@ async function press(fields, { form = null, version = '', focus = '' } = {}) {
     await flush();
   }
   const taken = await send({ method: 'POST', url: builder.dataset.edit, fields: [...fields, ...typed], form, version });
-  if (!taken) { if (!form && !document.getElementById('cx-conflict').open) await refresh(); return; }
+  if (!taken) {
+    if (taken === null && !form) await refresh();
+    return;
+  }
   await refresh(taken.focus || selected(), focus || (taken.focus && !form ? `o-${taken.focus}` : ''));
   if (taken.say) showToast(taken.say, taken.undoable ? { action: { label: say('undo'), run: () => walk(builder.dataset.undo) } } : {});
 }

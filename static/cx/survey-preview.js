@@ -29,17 +29,30 @@ function answersIn(form, definition) {
 
 export function wirePreview(builder, selected) {
   const frame = document.getElementById('preview');
-  const dark = document.getElementById('preview-dark');
   let language = '';
+  let theme = '';
   let definition = null;
   let timer;
 
   const address = () => {
     const query = new URLSearchParams();
     if (language) query.set('lang', language);
+    if (theme) query.set('theme', theme);
     if (!selected().startsWith('~')) query.set('at', selected());
     return `${builder.dataset.preview}?${query}`;
   };
+
+  /** The links above the phone keep what is chosen there. */
+  function aim() {
+    const current = new URLSearchParams(address().split('?')[1]);
+    for (const link of builder.querySelectorAll('.cx-sb-phonebar a')) {
+      const query = new URLSearchParams(current);
+      if (link.dataset.language) query.set('lang', link.dataset.language);
+      if (link.dataset.themeOf) query.set('theme', link.dataset.themeOf);
+      if (link.hasAttribute('data-walk-through')) query.delete('at');
+      link.href = `${builder.dataset.preview}?${query}`;
+    }
+  }
 
   async function markPath() {
     const form = frame.contentDocument?.querySelector('form[data-draft]');
@@ -61,19 +74,15 @@ export function wirePreview(builder, selected) {
     const page = frame.contentDocument;
     if (!page) return;
     language = page.documentElement.lang || language;
-    for (const link of builder.querySelectorAll('[data-language]')) {
-      if (link.dataset.language === language) link.setAttribute('aria-current', 'true');
+    theme = page.querySelector('link[data-dark]') ? 'dark' : 'light';
+    for (const link of builder.querySelectorAll('.cx-sb-phonebar [data-language],.cx-sb-phonebar [data-theme-of]')) {
+      const on = link.dataset.language === language || link.dataset.themeOf === theme;
+      if (on) link.setAttribute('aria-current', 'true');
       else link.removeAttribute('aria-current');
     }
+    aim();
     page.addEventListener('change', markPath);
     page.addEventListener('submit', () => setTimeout(markPath, 0));
-  });
-
-  dark.hidden = false;
-  dark.addEventListener('click', () => {
-    const on = !frame.hasAttribute('data-dark');
-    frame.toggleAttribute('data-dark', on);
-    dark.setAttribute('aria-pressed', String(on));
   });
 
   return {
@@ -82,11 +91,7 @@ export function wirePreview(builder, selected) {
       definition = null;
       clearTimeout(timer);
       timer = setTimeout(() => {
-        for (const link of builder.querySelectorAll('[data-language]')) {
-          const query = new URLSearchParams({ lang: link.dataset.language });
-          if (!selected().startsWith('~')) query.set('at', selected());
-          link.href = `${builder.dataset.preview}?${query}`;
-        }
+        aim();
         frame.contentWindow?.location.replace(address());
       }, RELOAD_MS);
     },

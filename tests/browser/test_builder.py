@@ -30,6 +30,11 @@ def saved(page: Any) -> None:
     page.wait_for_selector("#state:has-text('All changes saved')")
 
 
+def sending(page: Any) -> Any:
+    """Around what is pressed: until the server has taken it."""
+    return page.expect_response(lambda answer: answer.request.method in ("PATCH", "POST") and "/edit/" in answer.url)
+
+
 def draft(organization: Organization) -> Survey:
     with tenant(organization):
         return Survey.objects.get()
@@ -81,8 +86,9 @@ def test_branching_survey_in_three_languages_is_built_by_keyboard_alone(shop: An
     choice = page.get_attribute("#builder-main", "data-selected")
     tab_to(page, f"[name='title.{choice}.en']")
     page.keyboard.press("Control+A")
-    page.keyboard.type("Will you come again?")
-    saved(page)
+    with sending(page):
+        page.keyboard.type("Will you come again?")
+    page.wait_for_selector(f"[data-question={choice}] :text('Will you come again?')")
     tab_to(page, "#add-kind")
     page.keyboard.type("Text")
     tab_to(page, "#add")
@@ -95,8 +101,8 @@ def test_branching_survey_in_three_languages_is_built_by_keyboard_alone(shop: An
     page.wait_for_selector("#r0-v")
     saved(page)
     tab_to(page, "#r0-v")
-    page.keyboard.press("ArrowDown")
-    saved(page)
+    with sending(page):
+        page.keyboard.press("ArrowDown")
 
     survey = draft(organization)
     assert ids(survey) == [["score", "reason"], ["issue"], [choice], [text]]
@@ -107,6 +113,8 @@ def test_branching_survey_in_three_languages_is_built_by_keyboard_alone(shop: An
 
     # Up past the choice: its condition forbids that, and says so. The choice itself may move.
     tab_to(page, f"#o-{text}")
+    page.keyboard.press("Alt+ArrowUp")
+    page.wait_for_selector("text=Moved to page 3, place 2.")
     page.keyboard.press("Alt+ArrowUp")
     page.wait_for_selector(".cx-toast-error")
     assert "must be asked before it" in page.inner_text(".cx-toast-error")
@@ -220,6 +228,8 @@ def test_phone_follows_branches_languages_and_the_dark(shop: Any, page_as: Calla
     phone.locator("html[dir=rtl]").wait_for()
     page.locator("[data-language=de]").click()
     phone.get_by_text("Wie wahrscheinlich ist es").wait_for()
+    page.locator("[data-language=en]").click()
+    phone.locator("html[lang=en]").wait_for()
     page.get_by_role("link", name="Walk through").click()
     phone.locator("html[lang=en]").wait_for()
     phone.locator("input[value='9']").check(force=True)
@@ -233,7 +243,7 @@ def test_phone_follows_branches_languages_and_the_dark(shop: Any, page_as: Calla
     page.locator("#o-issue").click()
     phone.get_by_text("Where did it go wrong?").wait_for()
     expect(phone.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
-    page.get_by_role("button", name="Dark").click()
+    page.get_by_role("link", name="Dark").click()
     expect(phone.locator("body")).not_to_have_css("background-color", "rgb(255, 255, 255)")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -531,3 +532,15 @@ def test_answers_to_the_published_version_are_not_touched_by_the_draft(
     with tenant(acme):
         answer.refresh_from_db()
     assert answer.answers == {"score": 5, "solved": "yes"}
+
+
+def test_dark_phone_of_the_preview_has_the_colours_of_a_dark_phone(
+    manager: Client, acme: Organization, survey: Survey
+) -> None:
+    html = manager.get(f"{page(acme, survey, 'preview/')}?theme=dark").content.decode()
+    address = page(acme, part="preview-dark.css")
+    assert f'href="{address}"' in html
+    assert address not in manager.get(page(acme, survey, "preview/")).content.decode()
+    sheet = manager.get(address).content.decode()
+    colours = sheet.partition("color-scheme:dark;")[2].partition("}")[0]
+    assert f":root{{{colours}}}" in (Path(__file__).parents[2] / "static" / "survey.css").read_text("utf-8")

@@ -18,8 +18,10 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from apps.organizations.branding import dark_accent, is_colour
 from apps.surveys import drafts, editor, queries, services
 from apps.surveys.advice import Advice, advise
 from apps.surveys.definition import Definition, parse_definition, problems_before_publication
@@ -47,7 +49,10 @@ from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, respondent_csp, see_other, wants_json
 
 Json = dict[str, Any]
-MAX_UPLOAD_BYTES = 1024 * 1024
+DARK_PHONE = (
+    "--bg:#12161D;--ink:#E7ECF3;--mut:#9AA6B8;--ln:#6F7C90;--ac:#4CC9BB;--on:#0E1218;--tint:#173B3A;--bad:#FF9C8F"
+)
+"""The dark colours of ``static/survey.css``, which takes them when the phone asks for them."""
 
 
 @permission_required("surveys.edit")
@@ -75,10 +80,14 @@ def survey_redo(request: MemberRequest, pk: UUID) -> HttpResponse:
     return _walk_steps(request, pk, redo_draft, _("Brought back."))
 
 
+@csrf_exempt
 @permission_required("surveys.edit")
 @respondent_csp(frame_ancestors=["'self'"])
 def survey_preview(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """The respondent's pages of the draft, to walk through; what is answered travels in the form, nothing is stored."""
+    """The respondent's pages of the draft, to walk through; what is answered travels in the form, nothing is stored.
+
+    So a POST needs no token, and the respondent's templates have none; nobody else can read the answer.
+    """
     survey = survey_or_404(pk)
     raw = draft_json(survey)
     definition = parse_definition(raw)
@@ -89,7 +98,9 @@ def survey_preview(request: MemberRequest, pk: UUID) -> HttpResponse:
             definition = parse_definition(raw)
         except DomainError:
             typed = {}
-    walk = Walk(survey, definition, request.organization, home=request.path)
+    theme = (request.POST if request.method == "POST" else request.GET).get("theme", "")
+    dark = org_url(request.organization, "surveys:preview_dark") if theme == "dark" else ""
+    walk = Walk(survey, definition, request.organization, home=request.path, dark=dark)
     if request.method == "POST" and not typed:
         template, context = walk.step(request.POST, request.FILES)
     else:
@@ -101,6 +112,18 @@ def survey_preview(request: MemberRequest, pk: UUID) -> HttpResponse:
         answers = dict(reach.witness) if reach and reach.witness else {}
         template, context = walk.show(answers, language, at=at)
     return HttpResponse(render_to_string(template, context))
+
+
+@permission_required("surveys.edit")
+def preview_dark(request: MemberRequest) -> HttpResponse:
+    """What a dark phone makes of a respondent's page, for the preview: a phone decides by itself, a frame cannot."""
+    colour = request.organization.accent
+    accent = ""
+    if is_colour(colour):
+        dark = dark_accent(colour)
+        accent = f"--ac:{dark.fill};--on:{dark.on};--tint:{dark.tint}"
+    sheet = f":root{{color-scheme:dark;{DARK_PHONE}}}:root{{{accent}}}"
+    return HttpResponse(sheet, content_type="text/css; charset=utf-8")
 
 
 @permission_required("surveys.edit")
