@@ -32,11 +32,12 @@ _LINK = """
 # IS NOT DISTINCT FROM, because no index serves it: just after a large sending, before the table was analysed, the
 # planner took the index on the survey and read all its invitations.
 _OPEN_LINK = """
-    SELECT i.customer_id, COALESCE(i.unit_id, c.unit_id) AS unit_id, i.touchpoint_id, i.channel, i.attributes
+    SELECT i.customer_id, COALESCE(i.unit_id, c.unit_id) AS unit_id, i.touchpoint_id, i.channel, i.attributes,
+           i.experienced_at
       FROM dispatch_invitation i
       LEFT JOIN customers_customer c ON c.tenant_id = i.tenant_id AND c.id = i.customer_id
      WHERE i.tenant_id = %s AND i.id = %s AND i.survey_id IS NOT DISTINCT FROM %s::uuid
-       AND i.state IN ('queued', 'sent', 'bounced', 'completed') AND i.experienced_at IS NULL
+       AND i.state IN ('queued', 'sent', 'bounced', 'completed')
 """
 
 

@@ -53,9 +53,9 @@ class LinkContext:
 class LinkKeeper(Protocol):
     """The layer that made the links. Every method runs in the organisation's scope.
 
-    ``open_link_sql`` selects ``customer_id, unit_id, touchpoint_id, channel, attributes`` of a link that may be
-    answered and that asks about no earlier experience, with the parameters organisation, row and survey, in this
-    order: so that an answer can be stored together with the proof that its link is good, in one statement.
+    ``open_link_sql`` selects ``customer_id, unit_id, touchpoint_id, channel, attributes, experienced_at`` of a link
+    that may be answered, with the parameters organisation, row and survey, in this order: so that an answer can be
+    stored together with the proof that its link is good, in one statement.
     """
 
     open_link_sql: str

@@ -72,7 +72,13 @@ _OF_LINK: Final = {
     "touchpoint_id": "COALESCE(link.touchpoint_id, %s::uuid)",
     "channel": "link.channel",
     "attributes": "link.attributes || %s::jsonb",
+    "occurred_at": "COALESCE(link.experienced_at, %s::timestamptz)",
+    "day": "COALESCE((link.experienced_at AT TIME ZONE %s)::date, %s::date)",
 }
+_TELL_OF_LINK: Final = TELL.replace(
+    "%s::jsonb", "%s::jsonb || (SELECT jsonb_build_object('days', jsonb_build_array(day)) FROM new)", 1
+)
+"""The day is known only once the link has said when the experience was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +129,22 @@ def insert_one(row: ResponseRow, reference: CustomerReference | None = None) -> 
     return found[0] == 1, FoundCustomer(*found[1:])
 
 
-def insert_one_of_link(row: ResponseRow, open_link_sql: str) -> bool | None:
+def insert_one_of_link(row: ResponseRow, open_link_sql: str, *, zone: str) -> bool | None:
     """Store a first answer to an invitation; None when the invitation is not open for this survey, False for a repeat.
 
-    Customer, unit, touchpoint, channel and attributes come from the invitation. Nothing is written unless this is
-    True. One statement; outside a transaction, one round trip.
+    Customer, unit, touchpoint, channel and attributes come from the invitation, and so does the time when it asks
+    about an earlier experience; its day is that of the ``zone``. Nothing is written unless this is True. One statement;
+    outside a transaction, one round trip.
     """
     tenant_id = str(current_tenant_id())
     told = tell_values(tenant_id, RECORDED, as_json(event_payload(row.survey_id, [row])), row.recorded_at)
     taken = ("customer_id", "unit_id", "channel")
-    values = [_value(getattr(row, name)) for name in _COLUMNS if name not in taken]
+    values = []
+    for name in _COLUMNS:
+        if name == "day":
+            values.append(zone)
+        if name not in taken:
+            values.append(_value(getattr(row, name)))
     link = [tenant_id, str(row.invitation_id), str(row.survey_id)]
     with connection.cursor() as cursor:
         cursor.execute(_one_of_link(open_link_sql), [*link, tenant_id, *values, *told])
@@ -145,8 +157,8 @@ def _one_of_link(open_link_sql: str) -> str:
     columns = ", ".join(_OF_LINK.get(name) or f"%s::{_TYPES.get(name, 'text')}" for name in _COLUMNS)
     return (
         f"WITH link AS ({open_link_sql}), new AS ({_INSERT} SELECT %s, {columns} FROM link"
-        f" ON CONFLICT DO NOTHING RETURNING id),"
-        f" told AS ({TELL} WHERE EXISTS (SELECT 1 FROM new)) SELECT (SELECT count(*) FROM new) FROM link"
+        f" ON CONFLICT DO NOTHING RETURNING id, day),"
+        f" told AS ({_TELL_OF_LINK} WHERE EXISTS (SELECT 1 FROM new)) SELECT (SELECT count(*) FROM new) FROM link"
     )
 
 

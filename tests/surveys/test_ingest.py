@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from io import BytesIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_started
 from django.db import close_old_connections, connection
@@ -16,6 +18,7 @@ from rest_framework.test import APIClient
 
 from apps.organizations.models import Organization
 from apps.organizations.services import create_api_key
+from apps.outbox.models import OutboxEvent
 from apps.surveys.ingest import answer_api, answer_page
 from apps.surveys.links import respondent_token
 from apps.surveys.models import Response
@@ -23,7 +26,7 @@ from apps.surveys.services import close_survey
 from cxm.actor import Actor
 from cxm.ingest import FastLane, _routes
 from cxm.scope import tenant
-from tests.factories import an_organization
+from tests.factories import a_member, an_organization, signed_in
 from tests.factories.dispatch import an_invitation
 from tests.factories.maps import a_touchpoint
 from tests.factories.surveys import a_survey
@@ -245,6 +248,59 @@ def test_a_first_answer_is_proved_and_stored_in_one_statement(door: Door, acme: 
         assert door.post(path, f"q-score=3&lang=en&sv={survey}".encode(), **form)[0] == 303
     with tenant(acme):
         assert [(row.score, row.survey_id) for row in Response.objects.all()] == [(3, invitation.survey_id)]
+
+
+def test_an_answer_about_an_earlier_experience_is_stored_in_one_statement_too(door: Door, acme: Organization) -> None:
+    Organization.objects.filter(pk=acme.pk).update(timezone="Pacific/Auckland")
+    then = datetime(2026, 3, 4, 20, 0, tzinfo=UTC)  # the fifth of March in Auckland
+    with tenant(acme):
+        invitation = an_invitation(a_survey("csat"))
+        invitation.experienced_at, invitation.attributes = then, {"agent": "Kim"}
+        invitation.save()
+        emptied = OutboxEvent.objects.all().delete()
+    assert emptied
+    path = f"/r/{respondent_token(acme.pk, invitation.pk)}/"
+    form = {"CONTENT_TYPE": "application/x-www-form-urlencoded"}
+    door.post(path, b"q-score=99&lang=en", **form)
+    with CaptureQueriesContext(connection) as counted:
+        assert door.post(path, f"q-score=4&lang=en&sv={invitation.survey_id}".encode(), **form)[0] == 303
+    assert len(counted) == 1
+    with tenant(acme):
+        answer = Response.objects.get()
+        told = OutboxEvent.objects.filter(topic="surveys.response_recorded").values_list("payload", flat=True)
+        assert {tuple(payload["days"]) for payload in told} == {("2026-03-05",)}
+    assert (answer.occurred_at, answer.day, answer.attributes) == (then, date(2026, 3, 5), {"agent": "Kim"})
+
+
+def test_somebody_who_is_signed_in_takes_the_common_way(door: Door, acme: Organization) -> None:
+    with tenant(acme):
+        invitation = an_invitation(a_survey())
+    path = f"/r/{respondent_token(acme.pk, invitation.pk)}/"
+    cookies = signed_in(a_member(acme)).cookies
+    session = cookies[settings.SESSION_COOKIE_NAME].value
+    before = door.common
+    status, _headers, _body = door.post(
+        path,
+        f"q-score=9&lang=en&sv={invitation.survey_id}".encode(),
+        CONTENT_TYPE="application/x-www-form-urlencoded",
+        HTTP_COOKIE=f"{settings.SESSION_COOKIE_NAME}={session}",
+    )
+    assert (status, door.common) == (303, before + 1)
+    with tenant(acme):
+        assert Response.objects.get().flags == ["staff_session"]
+
+
+def test_a_form_in_parts_takes_the_common_way_with_its_body_whole(door: Door, acme: Organization) -> None:
+    with tenant(acme):
+        invitation = an_invitation(a_survey())
+    body = b'--b\r\nContent-Disposition: form-data; name="q-score"\r\n\r\n8\r\n--b--\r\n'
+    before = door.common
+    status, _headers, _body = door.post(
+        f"/r/{respondent_token(acme.pk, invitation.pk)}/", body, CONTENT_TYPE="multipart/form-data; boundary=b"
+    )
+    assert (status, door.common) == (303, before + 1)
+    with tenant(acme):
+        assert Response.objects.get().score == 8
 
 
 @pytest.mark.parametrize("raw", [b"", b"q-score=11", b"q-score=%00", b"q-reason=%ff", b"q-score=9" + b"&a=1" * 3000])

@@ -121,7 +121,7 @@ def record_first_answer_of_link(*, survey_id: UUID, entry: NewResponse, open_lin
     row = make_row(live, entry, source="page", now=datetime.now(UTC))
     if files_in(live.definition, row.answers):
         return False
-    if not insert_one_of_link(row, open_link_sql):
+    if not insert_one_of_link(row, open_link_sql, zone=live.zone.key):
         return False
     drain_organization.wake()
     return True
