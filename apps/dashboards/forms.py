@@ -135,6 +135,18 @@ class ResultsFilterForm(ScoreFilterForm):
         _add_answer_fields(self, data)
 
 
+class TeamsFilterForm(ScoreFilterForm):
+    """The filters of the table of teams: period and branch."""
+
+    all_time: dict[str, str] = {}
+    defaults: tuple[str, ...] = ()
+
+    def __init__(self, data: QueryDict, **choices: object) -> None:
+        super().__init__(data, **choices)  # type: ignore[arg-type]
+        for name in ("touchpoint", "channel", "survey"):
+            del self.fields[name]
+
+
 def _add_answer_fields(form: forms.Form, data: QueryDict) -> None:
     """State and marks of single answers; a mark that is asked for stands among those known."""
     states = [("partial", _("begun, not sent")), ("provisional", _("provisional")), ("any", _("all"))]

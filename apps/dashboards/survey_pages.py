@@ -11,15 +11,18 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET
 
-from apps.dashboards.forms import ResultsFilterForm
+from apps.dashboards.forms import ResultsFilterForm, TeamsFilterForm
 from apps.dashboards.overview import usual_interval
 from apps.dashboards.survey_results import AnswerLinks, question_cards, results_trend
 from apps.dashboards.survey_tables import result_rows
+from apps.dashboards.survey_teams import team_columns, team_line
 from apps.dashboards.views import csv_response, filter_choices
 from apps.metrics.counting import INTERVALS, Interval
 from apps.metrics.results import SurveyResults, results_of_survey
 from apps.metrics.results.asking import facts_of, metric_of, read_results_filter
+from apps.metrics.results.teams import results_by_team
 from apps.metrics.selection import Selection
+from apps.organizations.queries import unit_tree
 from apps.surveys import queries, registry
 from apps.surveys.definition import Definition, parse_definition
 from apps.surveys.live import published_definition
@@ -79,6 +82,38 @@ def export_results(request: MemberRequest, pk: UUID) -> StreamingHttpResponse:
         raise Http404
     results, _selection = _read(request, survey)
     return csv_response(result_rows(results), f"{survey.slug}-results")
+
+
+@permission_required("surveys.view")
+@require_GET
+def teams_page(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """The results of a survey by team, beside the touchpoints that each team owns."""
+    actor, organization = request.actor, request.organization
+    actor.require("metrics.view")
+    survey = queries.surveys().filter(pk=pk).first()
+    if survey is None:
+        raise Http404
+    facts = facts_of(survey)
+    selection = read_results_filter(request.GET, facts, actor=actor, organization=organization)
+    table = results_by_team(facts, selection)
+    links = AnswerLinks(organization, survey.pk, request.GET, anonymous=survey.anonymous)
+    form = TeamsFilterForm(
+        request.GET,
+        surveys=[],
+        touchpoints=[],
+        units=unit_tree(),
+        visible_units=actor.visible_units("metrics.view"),
+    )
+    context = {
+        "survey": survey,
+        "form": form,
+        "columns": team_columns(table),
+        "whole": team_line(table, table.whole, links),
+        "lines": [team_line(table, row, links) for row in table.rows],
+        "branch_only": actor.visible_units("metrics.view") is not None,
+        "note": organization.timezone,
+    }
+    return render_page(request, "surveys/teams.html", context)
 
 
 def _read(request: MemberRequest, survey: Survey) -> tuple[SurveyResults, Selection]:

@@ -11,4 +11,5 @@ urlpatterns = [
     path("feedback/export.csv", views.export_feedback, name="export_feedback"),
     path("feedback/<uuid:pk>/", views.feedback_detail, name="answer"),
     path("surveys/<uuid:pk>/results.csv", survey_pages.export_results, name="export_results"),
+    path("surveys/<uuid:pk>/teams/", survey_pages.teams_page, name="survey_teams"),
 ]

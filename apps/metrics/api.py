@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from apps.metrics import queries
 from apps.metrics.filters import GROUPINGS, Errors, read_presentation, read_selection
 from apps.metrics.results.representation import BREAK, represent_break
-from apps.metrics.results_api import SurveyResultsView
+from apps.metrics.results_api import SurveyResultsView, SurveyTeamsView
 from cxm.api.routers import ApiRouter
 from cxm.api.viewsets import ApiView
 
@@ -113,5 +113,6 @@ def as_json(scores: queries.Scores) -> dict[str, Any]:
 def register(router: ApiRouter) -> None:
     """Add the three metrics and the results of surveys to the API."""
     router.register_view("surveys/<uuid:survey_id>/results/", SurveyResultsView, name="survey-results")
+    router.register_view("surveys/<uuid:survey_id>/teams/", SurveyTeamsView, name="survey-teams")
     for view in (NpsView, CsatView, CesView):
         router.register_view(f"metrics/{view.metric}/", view, name=f"metrics-{view.metric}")

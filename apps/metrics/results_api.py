@@ -12,7 +12,13 @@ from rest_framework.response import Response
 from apps.metrics.filters import read_presentation
 from apps.metrics.results import results_of_survey
 from apps.metrics.results.asking import read_results_filter, survey_facts
-from apps.metrics.results.representation import RESULTS_SCHEMA, represent_results
+from apps.metrics.results.representation import (
+    RESULTS_SCHEMA,
+    TEAMS_SCHEMA,
+    represent_results,
+    represent_teams,
+)
+from apps.metrics.results.teams import results_by_team
 from cxm.api.viewsets import ApiView
 
 PARAMETERS = [
@@ -56,3 +62,24 @@ class SurveyResultsView(ApiView):
         shown = read_presentation(request.query_params, metric)
         results = results_of_survey(facts, selection, metric=metric, interval=shown.interval, actor=actor)
         return Response(represent_results(results))
+
+
+class SurveyTeamsView(ApiView):
+    """A survey's scores by team."""
+
+    required_permissions = {"get": "metrics.view"}
+
+    @extend_schema(parameters=[*PARAMETERS[:2], *PARAMETERS[4:5]], responses={200: TEAMS_SCHEMA})
+    def get(self, request: Request, survey_id: UUID) -> Response:
+        """Every unit with everything below it, beside the customers' scores at the touchpoints it owns.
+
+        Of an anonymous survey a score is suppressed where it, or what is left when it is taken from another, rests on
+        too few people.
+        """
+        actor, organization = request.actor, request.organization  # type: ignore[attr-defined]
+        actor.require("surveys.view")
+        survey = survey_facts(survey_id)
+        if survey is None:
+            raise Http404
+        selection = read_results_filter(request.query_params, survey[0], actor=actor, organization=organization)
+        return Response(represent_teams(results_by_team(survey[0], selection)))

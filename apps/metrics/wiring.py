@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from apps.metrics.counting import NOW, Slot, Split, count, surveys_for
 from apps.metrics.populations import scores_of_segment
 from apps.metrics.queries import read_tally
+from apps.metrics.results.asking import metric_of
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import Metric
 from apps.segments.scores import register_scores
@@ -28,23 +29,15 @@ def survey_results(*, actor: Actor, organization: Any, surveys: Collection[Surve
         threshold=organization.anonymity_threshold,
         include_provisional=organization.include_provisional,
     )
-    metrics = sorted({_metric_of(survey) for survey in surveys} - {""})
+    metrics = sorted({metric_of(survey) for survey in surveys} - {""})
     tallies = count(selection, surveys_for(selection), metrics, split=Split(by="survey"))
     found: dict[UUID, Metric] = {}
     for survey in surveys:
-        metric = _metric_of(survey)
+        metric = metric_of(survey)
         reading = read_tally(metric, None, tallies.get(Slot(metric, NOW, key=survey.pk))) if metric else None
         if reading and (reading.metric.n or reading.metric.suppressed):
             found[survey.pk] = reading.metric
     return found
-
-
-def _metric_of(survey: Survey) -> str:
-    """What the survey measures first: its kind, or for one of its own the first question with a metric."""
-    if survey.kind != Survey.Kind.CUSTOM:
-        return survey.kind
-    questions = (question for page in survey.definition.get("pages", ()) for question in page.get("questions", ()))
-    return next((question["metric"] for question in questions if question.get("metric")), "")
 
 
 register_results(survey_results)

@@ -12,7 +12,6 @@ from .reading import (
     Share,
     SurveyResults,
     TextAnswer,
-    headline_metric,
     results_of_survey,
 )
 
@@ -24,6 +23,5 @@ __all__ = [
     "Share",
     "SurveyResults",
     "TextAnswer",
-    "headline_metric",
     "results_of_survey",
 ]

@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from apps.metrics.counting import SurveyFacts
 from apps.metrics.filters import Errors, read_answer_filters, read_selection
-from apps.metrics.results.reading import headline_metric
+from apps.metrics.queries import METRICS
 from apps.metrics.selection import Selection
 from apps.organizations.models import Organization
 from apps.surveys.models import Survey
@@ -32,8 +32,11 @@ def facts_of(survey: Survey) -> SurveyFacts:
 
 def metric_of(survey: Survey) -> str:
     """What the survey measures first; empty when nothing it asks is measured."""
-    questions = (question for page in survey.definition.get("pages", ()) for question in page.get("questions", ()))
-    return headline_metric(survey.kind, (str(question.get("metric") or "") for question in questions))
+    if survey.kind != Survey.Kind.CUSTOM:
+        return survey.kind
+    questions = [question for page in survey.definition.get("pages", ()) for question in page.get("questions", ())]
+    own = (question.get("metric") or question.get("type") for question in questions)
+    return next((metric for metric in own if metric in METRICS), "")
 
 
 def survey_facts(survey_id: UUID) -> tuple[SurveyFacts, str] | None:

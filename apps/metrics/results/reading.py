@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
@@ -19,7 +19,7 @@ from apps.metrics.counting import (
     circumstances,
     count,
 )
-from apps.metrics.queries import METRICS, Change, Period, read_tally, series_of
+from apps.metrics.queries import Change, Period, read_tally, series_of
 from apps.metrics.results import counting
 from apps.metrics.results.counting import Asked, NumberSpread
 from apps.metrics.results.questions import JoinedQuestion, joined_questions
@@ -31,6 +31,7 @@ from apps.metrics.statistics import (
     RULES,
     Histogram,
     Metric,
+    Rule,
     hidden_metric,
     measure,
     measure_mean,
@@ -186,11 +187,6 @@ def results_of_survey(
         narrowed=selection.narrowed,
         mixed_scales=bool(metric) and reading is None,
     )
-
-
-def headline_metric(kind: str, metrics: Iterable[str]) -> str:
-    """What a survey measures first: its kind, or for one of its own the first question with a metric."""
-    return kind if kind in METRICS else next((metric for metric in metrics if metric), "")
 
 
 # Identified surveys, and anonymous ones as a whole
@@ -379,7 +375,7 @@ def hide(result: QuestionResult) -> None:
     """Say of what kind the number is that is not shown."""
     result.suppressed = True
     if result.question.type in SCORE_TYPES:
-        rule = _rule_of(result.question)
+        rule = rule_of(result.question)
         result.score = hidden_metric(rule.id, rule.unit)
         result.score.distribution.update(Histogram.empty(result.question.question.scale).as_json())
     elif result.question.type == "number":
@@ -390,7 +386,7 @@ def fill(result: QuestionResult, values: Mapping[Any, int]) -> None:
     """Add what the counts of a question's values say, by its type."""
     question, n = result.question, result.answered
     if question.type in SCORE_TYPES:
-        result.score = _score(question, values)
+        result.score = metric_of_scores(question, values)
     elif question.type in ("choice", "multi_choice"):
         result.shares = _shares(question, values, n)
     elif question.type == "consent":
@@ -404,7 +400,8 @@ def fill(result: QuestionResult, values: Mapping[Any, int]) -> None:
         result.ranks = _ranks(question, values, n)
 
 
-def _rule_of(question: JoinedQuestion) -> Any:
+def rule_of(question: JoinedQuestion) -> Rule:
+    """The rule a scored question is measured by: its metric's headline rule, or the mean of a plain rating."""
     metric, scale = question.question.metric, question.question.scale
     if not metric:
         return RATING
@@ -413,9 +410,10 @@ def _rule_of(question: JoinedQuestion) -> Any:
     return rule_for(metric)
 
 
-def _score(question: JoinedQuestion, values: Mapping[int, int]) -> Metric:
+def metric_of_scores(question: JoinedQuestion, values: Mapping[int, int]) -> Metric:
+    """The score of a question from how often each point was given; points off its scale do not count."""
     scale = question.question.scale
-    rule = _rule_of(question)
+    rule = rule_of(question)
     low = question.question.low
     return measure(rule, Histogram.of(scale, {s: n for s, n in values.items() if low <= s < low + scale}))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.metrics.counting import INTERVALS
 from apps.metrics.results.reading import MatrixRow, NumberResult, QuestionResult, Rank, Share, SurveyResults
+from apps.metrics.results.teams import TeamRow, TeamTable
 from apps.metrics.statistics import Metric
 from apps.surveys.breaks import Break
 
@@ -182,3 +183,38 @@ RESULTS_SCHEMA = _object(
     breaks=_list(BREAK),
     questions=_list(QUESTION),
 )
+
+
+def represent_teams(table: TeamTable) -> dict[str, Any]:
+    """The documented object of `surveys/{id}/teams/`."""
+    names = [question.id for question in table.questions]
+
+    def row(of: TeamRow) -> dict[str, Any]:
+        return {
+            "unit": str(of.unit.id) if of.unit else None,
+            "name": of.unit.name if of.unit else None,
+            "level": of.level,
+            "scores": [{"question": name, **metric.as_json()} for name, metric in zip(names, of.scores, strict=False)],
+            "index": figure_of(of.scores[-1]) if table.has_index else None,
+            "touchpoints": [
+                {
+                    "touchpoint": owned.touchpoint.key,
+                    "name": owned.touchpoint.name,
+                    "scores": {name: reading.metric.as_json() for name, reading in owned.readings.items()},
+                }
+                for owned in of.owned
+            ],
+        }
+
+    return {"all": row(table.whole), "teams": [row(of) for of in table.rows]}
+
+
+TEAM = _object(
+    unit={"type": ["string", "null"], "format": "uuid"},
+    name={"type": ["string", "null"]},
+    level=COUNT,
+    scores=_list(_object(question=TEXT, **FIGURE, distribution=DISTRIBUTION)),
+    index=_or_null(_object(**FIGURE)),
+    touchpoints=_list(_object(touchpoint=TEXT, name=TEXT, scores={"type": "object", "additionalProperties": SCORE})),
+)
+TEAMS_SCHEMA = _object(all=TEAM, teams=_list(TEAM))

@@ -533,7 +533,7 @@ def _printed(metric: Any) -> dict[str, Any]:
     value = _of(metric, "value")
     printed = {"value": None, "why": "", "n": n, "unit": unit, "weak": ""}
     if _of(metric, "suppressed"):
-        return printed | {"why": gettext("hidden: too few answers"), "n": None}
+        return printed | {"why": gettext("hidden: too few answers"), "n": None, "hidden": True}
     if value is None:
         return printed | {"why": gettext("no answers")}
     reliability = str(_of(metric, "reliability") or "")
