@@ -217,11 +217,17 @@ def assess_wishes(*, organization: Organization, wishes: Sequence[Wish]) -> list
 
 
 def contact_ledgers(
-    ids: Iterable[UUID], start: datetime, end: datetime, *, rules: Rules, members: bool = False
+    ids: Iterable[UUID],
+    start: datetime,
+    end: datetime,
+    *,
+    rules: Rules,
+    members: bool = False,
+    without: UUID | None = None,
 ) -> dict[UUID, list[Contact]]:
     """What each customer (or member) was or will be asked, as far around the time as the longest cap looks.
 
-    One query. Whoever was asked nothing is missing.
+    One query. Whoever was asked nothing is missing; `without` is an invitation that is left out.
     """
     reach = timedelta(
         days=8 + max(cap.days for cap in (rules.everything, rules.relationship, rules.transactional))
@@ -233,6 +239,8 @@ def contact_ledgers(
         state__in=COUNTED_STATES,
         **{f"{column}__in": list(ids)},
     ).values_list(column, "kind", "touchpoint_id", "survey_id", "send_at", "sent_at")
+    if without is not None:
+        rows = rows.exclude(pk=without)
     ledgers: dict[UUID, list[Contact]] = defaultdict(list)
     for person_id, kind, touchpoint_id, survey_id, planned, sent in rows:
         ledgers[person_id].append(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -25,9 +25,9 @@ from apps.dispatch.business_hours import next_open_time
 from apps.dispatch.channels import MAIL_CHANNELS
 from apps.dispatch.claiming import CLAIM, HELD, Claim, Job, claim_due, finish, postpone, release, rest
 from apps.dispatch.composing import brand_of, compiled_mail, compiled_text, message_id, sender_of
-from apps.dispatch.eligibility import organization_rules
+from apps.dispatch.eligibility import contact_ledgers, counter_of, organization_rules
 from apps.dispatch.facts import Facts, Mark, mark_and_read, mark_many, read_many
-from apps.dispatch.fatigue import Rules, permission
+from apps.dispatch.fatigue import Candidate, Rules, decide, permission
 from apps.dispatch.models import Invitation, InvitationBatch, SendPlan, Suppression
 from apps.dispatch.pacing import Pace
 from apps.dispatch.rendering import CompiledMail, Recipient, ascii_address
@@ -66,6 +66,8 @@ log = logging.getLogger(__name__)
 
 SLICE: Final = timedelta(seconds=10)
 """How long one organisation sends before others get their turn."""
+LATE: Final = timedelta(hours=1)
+"""How much later than planned a message may go without asking again whether it comes too soon after another."""
 _TOGETHER: Final = 50
 """Messages in one transaction, where handing over happens in the database."""
 
@@ -137,6 +139,7 @@ class SendingDesk:
         self.organization = organization
         self.transport = transport
         self.rules: Rules = organization_rules(organization)
+        self.caps: Rules = replace(self.rules, opt_in_required=False)
         zone = ZoneInfo(organization.timezone)
         self.pace = Pace(transport.provider_id, transport.per_second, transport.per_day, zone)
         self._batches: dict[UUID, InvitationBatch] = {}
@@ -265,6 +268,27 @@ class SendingDesk:
         if refusal is not None:
             finish(job, Invitation.State.BLOCKED, reason=refusal.rule)
             return False
+        return job.reminder > 0 or now() - job.send_at < LATE or not self._too_soon_by_now(job)
+
+    def _too_soon_by_now(self, job: Job) -> bool:
+        """Whether a message that comes late would come too close to another; it is skipped then, and the rule kept.
+
+        It was decided for the time it was planned for. After an outage or a pause it would reach the person at another.
+        """
+        person = job.customer_id or job.member_id
+        if person is None:
+            return False
+        moment = now()
+        survey = self._surveys[job.survey_id]
+        ledgers = contact_ledgers(
+            [person], moment, moment, rules=self.rules, members=job.customer_id is None, without=job.pk
+        )
+        counter = counter_of(job.kind, survey.touchpoint_id, survey.pk)
+        decision = decide(Candidate(at=moment, kind=job.kind, counter=counter), ledgers.get(person, ()), self.caps)
+        if decision.eligible:
+            return False
+        Invitation.objects.filter(pk=job.pk, state=Invitation.State.QUEUED).update(decision=decision.figures)
+        finish(job, Invitation.State.BLOCKED, reason=decision.rule)
         return True
 
     def _may_remind(self, job: Job, facts: Facts) -> bool:

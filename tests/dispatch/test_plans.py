@@ -17,6 +17,7 @@ from apps.dispatch.planning import run_due_plans, run_plan, sample_bound
 from apps.dispatch.queries import organizations_with_due_plans
 from apps.dispatch.quotas import Standing, period_start, standing_of
 from apps.dispatch.sending import send_due_invitations
+from apps.dispatch.services import invite_customers
 from apps.organizations.models import Unit
 from apps.segments.models import Segment, SegmentMember
 from cxm.actor import Actor, Grant
@@ -460,3 +461,23 @@ def test_standing_of_an_anonymous_survey_goes_by_the_time_of_sending(nordwind: C
     send_due_invitations()
     Invitation.objects.filter(plan=plan).update(state="completed", completed_at=None)
     assert standing_of(plan, ZoneInfo("UTC")).answers == 3
+
+
+def test_mail_that_comes_late_is_skipped_where_it_would_come_too_soon(nordwind: Company, time_machine: Any) -> None:
+    """It was decided for the day it was planned for; a pause of weeks moves it next to another one."""
+    customer = nordwind.customer()
+    segment = a_segment(nordwind)
+    SegmentMember.objects.create(segment=segment, customer=customer)
+    plan = started(nordwind, segment_id=segment.pk, survey=nordwind.survey(kind="csat", relationship=False))
+    run_plan(plan)
+    SendPlan.objects.filter(pk=plan.pk).update(state="active", ended_at=None)
+    plan.refresh_from_db()
+    plans.pause_plan(actor=nordwind.actor, plan=plan)
+    later = now() + timedelta(days=35)
+    counts = invite_customers(actor=nordwind.actor, survey=nordwind.survey(), customer_ids=[customer.pk], send_at=later)
+    assert counts.eligible == 1
+    time_machine.move_to(now() + timedelta(days=20))
+    plans.resume_plan(actor=nordwind.actor, plan=plan)
+    assert send_due_invitations().sent == 0
+    skipped = Invitation.objects.get(plan=plan)
+    assert (skipped.state, skipped.reason, skipped.decision["days"]) == ("blocked", "global_cap", 30)
