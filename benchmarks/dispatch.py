@@ -100,8 +100,8 @@ def fill_customers(number: int) -> list[UUID]:
             """
             INSERT INTO customers_customer (tenant_id, id, external_id, email, name, stage, account, language, timezone,
                    attributes, said_at, alias_of, created_at, updated_at)
-            SELECT %(tenant)s, gen_random_uuid(), 'bench-' || i, 'lena.' || i || '@example.com', 'Lena ' || i, 'customer',
-                   '', 'en', '', '{}', '{}', '', now() - interval '400 days', now()
+            SELECT %(tenant)s, gen_random_uuid(), 'bench-' || i, 'lena.' || i || '@example.com', 'Lena ' || i,
+                   'customer', '', 'en', '', '{}', '{}', '', now() - interval '400 days', now()
               FROM generate_series(1, %(n)s) i
             """,
             {"tenant": current_tenant_id(), "n": number},
@@ -199,9 +199,10 @@ def bare_loop(port: int, organization: Organization, survey: Survey, customers: 
 def sending_rate(organization: Organization, survey: Survey, customers: list[UUID]) -> float:
     """Invitations a second from queued rows to marked ones, by as many worker processes as there are connections."""
     queue(survey, customers)
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     environment = {
         **os.environ,
-        "DATABASE_URL": urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl(),
+        "DATABASE_URL": url,
         "EMAIL_URL": f"smtp://127.0.0.1:{settings.EMAIL_PORT}",
     }  # fmt: skip
     workers = [
