@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -153,7 +153,6 @@ class Panel:
     can_depend: bool
     tokens: list[Option]
     scoring: Scoring
-    advice: Sequence[Any] = field(default_factory=list)
 
 
 def outline(
@@ -193,7 +192,6 @@ def panel(
     raw: dict[str, Any],
     question_id: str,
     published: Collection[str],
-    advice: Sequence[Any],
     typed: Mapping[str, str] | None = None,
 ) -> Panel:
     """One question with all that can be changed about it.
@@ -250,7 +248,6 @@ def panel(
         can_depend=bool(sources),
         tokens=tokens_for(definition, sources),
         scoring=scoring_of(question),
-        advice=advice,
     )
 
 

@@ -442,6 +442,7 @@ def _editor(
     for one in advice:
         if one.severity == "warning":
             warnings[one.question] = warnings.get(one.question, 0) + 1
+    numbers = {question_id: number for number, question_id in enumerate(definition.questions, start=1)}
     can_undo, can_redo = can_walk(survey)
     versions = SurveyVersion.objects.filter(survey=survey).values_list("definition", flat=True)
     published = {question["id"] for version in versions for question in drafts.questions_of(version)}
@@ -453,8 +454,7 @@ def _editor(
         "pages": editor.outline(definition, selected, definition.languages[0], warnings),
         "order_version": drafts.version_of(raw, "order"),
         "texts_version": drafts.version_of(raw, "texts"),
-        "advice": [one for one in advice if one.question != selected or panel_name],
-        "advice_count": len(advice),
+        "advice": [(numbers.get(one.question, ""), one, one.question == selected) for one in advice],
         "problems": editor.explain(problems_before_publication(definition, latest, anonymous=survey.anonymous), raw),
         "types": [(key, name, icon) for key, (name, icon) in editor.TYPES.items()],
         "languages": [(code, LANGUAGE_NAMES.get(code, code)) for code in definition.languages],
@@ -471,8 +471,7 @@ def _editor(
             "hidden": definition.hidden,
         }
     else:
-        own = [one for one in advice if one.question == selected]
-        context["panel"] = editor.panel(definition, raw, selected, published, own, typed)
+        context["panel"] = editor.panel(definition, raw, selected, published, typed)
     return render_page(request, "surveys/edit.html", context, partial="main", status=status or 200)
 
 
