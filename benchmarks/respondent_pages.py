@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from django.db import connection
@@ -92,7 +93,7 @@ def measure(size: str) -> Iterable[Row]:
             yield Row(name, f"{l2d:,.0f}/s L2d", f"{rate:,.0f}/s", rate / l2d, target)
 
 
-def made(name: str, definition: dict[str, object] | None = None) -> Survey:
+def made(name: str, definition: dict[str, Any] | None = None) -> Survey:
     """A published survey."""
     kind = "custom" if definition else "nps"
     survey = services.create_survey(actor=SYSTEM, name=name, kind=kind, relationship=True, definition=definition)

@@ -201,7 +201,8 @@ def copied(organization: Organization, row: ResponseRow, number: int) -> float:
 def invited(organization: Organization, survey: Survey, number: int) -> list[str]:
     """The addresses of personal links, one a customer."""
     batch = InvitationBatch.objects.create(survey=survey)
-    customers = Customer.objects.bulk_create((Customer(external_id=f"{survey.slug}-{n}") for n in range(number)), batch_size=1000)
+    people = (Customer(external_id=f"{survey.slug}-{n}") for n in range(number))
+    customers = Customer.objects.bulk_create(people, batch_size=1000)
     made = Invitation.objects.bulk_create(
         (
             Invitation(batch=batch, survey=survey, customer=customer, language="en", kind="relationship", state="sent")
