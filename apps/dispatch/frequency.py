@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -51,7 +51,7 @@ class Frequency:
 
     at: datetime
     counters: list[CounterUse]
-    ledger: list[Invitation]
+    ledger: list[Any]
 
 
 def contact_frequency(customer: Customer) -> Frequency:
@@ -82,7 +82,7 @@ def contact_frequency(customer: Customer) -> Frequency:
     return Frequency(at, counters, list(ledger_of(customer)[:LEDGER_SHOWN]))
 
 
-def ledger_of(customer: Customer) -> QuerySet[Invitation]:
+def ledger_of(customer: Customer) -> QuerySet[Any]:
     """Every survey the customer was asked, or was to be asked, newest first; of anonymous ones not who answered."""
     rows = with_shown_state(Invitation.objects.filter(customer=customer))
     return rows.select_related("survey", "touchpoint", "plan").order_by("-created_at", "-id")

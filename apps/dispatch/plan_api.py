@@ -158,6 +158,20 @@ class PlanProgressSerializer(TenantSerializer):
     coverage = RateSerializer(allow_null=True, help_text="Of experiences that became known; plans with a trigger only.")
 
 
+_COUNTS = (
+    "considered",
+    "queued",
+    "sent",
+    "delivered",
+    "bounced",
+    "answered",
+    "failed",
+    "cancelled",
+    "reminded",
+    "complained",
+)
+
+
 class PlanDecisionSerializer(TenantModelSerializer):
     """The decision over one person with its figures. Of an anonymous survey `state` does not tell who answered."""
 
@@ -306,7 +320,7 @@ class SendPlanViewSet(TenantViewSet):
         """How far the plan is."""
         plan = self.get_object()
         found = plan_queries.progress_of(plan_queries.decisions_of(self.request.actor, plan))
-        body = {name: getattr(found, name) for name in PlanProgressSerializer().fields if hasattr(found, name)}
+        body: dict[str, Any] = {name: getattr(found, name) for name in _COUNTS}
         body["blocked"] = dict(found.blocked_by)
         body["response_rate"] = plan_queries.response_rate_of(found)
         body["coverage"] = plan_queries.coverage_of(found) if plan.trigger is not None else None

@@ -103,9 +103,16 @@ class WhomForm(forms.Form):
     unit = forms.ChoiceField(label=gettext_lazy("Unit"), required=False)
 
     def __init__(
-        self, *args: Any, actor: Actor, survey: Survey, plan: SendPlan | None, initial: Mapping[str, Any], **more: Any
+        self,
+        data: Any = None,
+        files: Any = None,
+        *,
+        actor: Actor,
+        survey: Survey,
+        plan: SendPlan | None,
+        initial: Mapping[str, Any],
     ) -> None:
-        super().__init__(*args, initial={**_whom(plan, survey), **initial}, **more)
+        super().__init__(data, files, initial={**_whom(plan), **initial})
         self.events: list[str] = []
         self._offer_units(actor, survey)
         if survey.audience == Survey.Audience.EMPLOYEES:
@@ -198,14 +205,14 @@ class HowForm(forms.Form):
         label=gettext_lazy("Replies go to"), required=False, help_text=gettext_lazy("An address that somebody reads.")
     )
 
-    def __init__(self, *args: Any, plan: SendPlan, **more: Any) -> None:
+    def __init__(self, data: Any = None, *, plan: SendPlan) -> None:
         survey = plan.survey
         initial: dict[str, Any] = {"name": plan.name, "channel": plan.channel, "reply_to": plan.reply_to}
         self.languages = survey.languages or ["en"]
         for language in self.languages:
             for name in TEXT_FIELDS:
                 initial[text_field(language, name)] = (plan.texts.get(language) or {}).get(name, "")
-        super().__init__(*args, initial=initial, **more)
+        super().__init__(data, initial=initial)
         _choices(self, "channel", channels_for(survey))
         if text_provider() is None and survey.audience == Survey.Audience.CUSTOMERS:
             self.fields["channel"].help_text = _(
@@ -308,7 +315,7 @@ class WhenForm(forms.Form):
         help_text=gettext_lazy("Left empty: everybody once. 90: a quarterly survey of whoever belongs then."),
     )
 
-    def __init__(self, *args: Any, plan: SendPlan, zone: ZoneInfo, hours_kept: bool, at: datetime, **more: Any) -> None:
+    def __init__(self, data: Any = None, *, plan: SendPlan, zone: ZoneInfo, hours_kept: bool, at: datetime) -> None:
         later = plan.starts_at > at
         initial = {
             "when": LATER if later else NOW,
@@ -317,7 +324,7 @@ class WhenForm(forms.Form):
             "per_day": plan.per_day,
             "repeat_days": plan.repeat_days,
         }
-        super().__init__(*args, initial=initial, **more)
+        super().__init__(data, initial=initial)
         self.zone = zone
         if plan.trigger is not None:
             del self.fields["repeat_days"]
@@ -391,11 +398,11 @@ class LimitsForm(forms.Form):
         help_text=gettext_lazy("Otherwise the first survey waits as many days as the contact rules say."),
     )
 
-    def __init__(self, *args: Any, plan: SendPlan, **more: Any) -> None:
+    def __init__(self, data: Any = None, *, plan: SendPlan) -> None:
         initial = {name: getattr(plan, name) for name in self.base_fields if hasattr(plan, name)}
         days = [*plan.reminder_days, None, None][:MOST_REMINDERS]
         initial |= {"remind_first": days[0], "remind_second": days[1]}
-        super().__init__(*args, initial=initial, **more)
+        super().__init__(data, initial=initial)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
@@ -413,7 +420,7 @@ class LimitsForm(forms.Form):
         return {**data, "reminder_days": [day for day in days if day]}
 
 
-def _whom(plan: SendPlan | None, survey: Survey) -> dict[str, Any]:
+def _whom(plan: SendPlan | None) -> dict[str, Any]:
     """What the first step shows of a draft."""
     if plan is None:
         return {}

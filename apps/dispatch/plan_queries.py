@@ -44,7 +44,7 @@ def plan_for(actor: Actor, pk: Any, permission: str = "surveys.view") -> SendPla
     return plan
 
 
-def decisions_of(actor: Actor, plan: SendPlan) -> QuerySet[Invitation]:
+def decisions_of(actor: Actor, plan: SendPlan) -> QuerySet[Any]:
     """Everybody the plan decided over whom the actor may see, with `shown_state`, newest first."""
     rows = Invitation.objects.filter(plan=plan).select_related("customer", "member", "survey")
     units = actor.visible_units("surveys.view")

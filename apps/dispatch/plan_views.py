@@ -164,7 +164,7 @@ def plan_export(request: MemberRequest, pk: UUID) -> HttpResponseBase:
     )
 
 
-def decision_cells(rows: QuerySet[Invitation], zone: ZoneInfo) -> Iterator[tuple[object, ...]]:
+def decision_cells(rows: QuerySet[Any], zone: ZoneInfo) -> Iterator[tuple[object, ...]]:
     """A row of cells for each decision, a thousand read at a time."""
     for row in rows.iterator(chunk_size=1000):
         yield (

@@ -76,7 +76,7 @@ def visible_invitations(actor: Actor, survey: Survey) -> QuerySet[Invitation]:
     return with_shown_state(rows)
 
 
-def with_shown_state(rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
+def with_shown_state(rows: QuerySet[Invitation]) -> QuerySet[Any]:
     """Invitations with `shown_state`: what may be told of them. Of anonymous surveys not who answered: still sent."""
     return rows.annotate(
         shown_state=Case(
@@ -157,7 +157,7 @@ def suppressions(text: str = "", reason: str = "") -> QuerySet[Suppression]:
 
 def invitation_items(wanted: Wanted) -> list[TimelineItem]:
     """What a customer was asked, for the timeline: sent, planned, and not asked with the reason."""
-    rows = (
+    rows: QuerySet[Any] = (
         with_shown_state(Invitation.objects.filter(wanted.condition(time="created_at", channel="channel")))
         .select_related("survey")
         .order_by("-created_at", "-id")[: wanted.limit]
