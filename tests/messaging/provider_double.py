@@ -75,6 +75,7 @@ class ProviderDouble:
                 self.send_header("Content-Type", "application/json")
                 if status in (301, 302, 307):
                     self.send_header("Location", f"{double.url}elsewhere")
+                self.send_header("X-Message-Id", "ms-1")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
