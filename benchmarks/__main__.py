@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"__init__", "__main__", "null_sink"}
+NOT_BENCHMARKS = {"__init__", "__main__", "null_sink", "dispatch_faults"}
 COLUMNS = ("what", "limit", "ours", "ratio", "target", "")
 
 

@@ -25,9 +25,7 @@ from django.utils.timezone import now
 
 from apps.accounts.models import User
 from apps.customers.models import Customer
-from apps.dispatch.claiming import claim_due
 from apps.dispatch.composing import compiled_mail, message_id, sender_of
-from apps.dispatch.facts import Mark, mark_many, read_many
 from apps.dispatch.models import Invitation, InvitationBatch
 from apps.dispatch.rendering import Recipient
 from apps.dispatch.smtp_pipeline import hand_over
@@ -45,6 +43,23 @@ SYSTEM = Actor.system("benchmark")
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = 2
 
+_CLAIMER = """
+import sys, uuid, django
+django.setup()
+from django.db import connection
+from django.utils.timezone import now
+from apps.dispatch.claiming import claim_due
+from apps.dispatch.facts import Mark, mark_many, read_many
+from cxm.scope import tenant
+with tenant(uuid.UUID(sys.argv[1])):
+    connection.ensure_connection()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    while (claim := claim_due(200)).rows:
+        facts = read_many(claim.rows, [""] * len(claim.rows), claim.until)
+        mark_many([Mark(job=job, at=now()) for job in claim.rows if job.pk in facts])
+print("done", flush=True)
+"""
 _SENDER = """
 import sys, uuid, django
 django.setup()
@@ -59,6 +74,7 @@ with tenant(uuid.UUID(sys.argv[1])):
         run = send_due_invitations(most=2000)
         if not run.more and not run.handled:
             break
+print("done", flush=True)
 """
 
 
@@ -72,7 +88,7 @@ def measure(size: str) -> Iterable[Row]:
         publish_survey(actor=SYSTEM, survey=survey)
         survey.refresh_from_db()
         customers = fill_customers(2 * mails)
-        yield claiming_row(survey, customers)
+        yield claiming_row(organization, survey, customers)
         with null_sink() as port, mail_server(port):
             tasks = rate(lambda: one_task_each(organization, survey, customers[: mails // 20]), mails // 20)
             bare = rate(lambda: bare_loop(port, organization, survey, customers[:mails]), mails)
@@ -125,21 +141,12 @@ def queue(survey: Survey, customers: list[UUID]) -> None:
     settle("dispatch_invitation")
 
 
-def claiming_row(survey: Survey, customers: list[UUID]) -> Row:
+def claiming_row(organization: Organization, survey: Survey, customers: list[UUID]) -> Row:
     """Leases, the facts that are read before sending, and marks: sets of 200, each in two transactions."""
     queue(survey, customers)
-    done = 0
-    started = time.perf_counter()
-    while claim := claim_due(200).rows:
-        facts = read_many(claim, [""] * len(claim), _lease(claim[0].pk))
-        mark_many([Mark(job=job, at=now()) for job in claim if job.pk in facts])
-        done += len(facts)
-    ours = done / (time.perf_counter() - started)
-    return Row(f"claim and finish {done:,} due invitations", "10,000/s", f"{ours:,.0f}/s", ours / 10_000, 1.0)
-
-
-def _lease(pk: UUID) -> Any:
-    return Invitation.objects.values_list("leased_until", flat=True).get(pk=pk)
+    ours = sent_by_workers(_CLAIMER, organization, len(customers))
+    what = f"claim and finish {len(customers):,} due invitations, {CONNECTIONS} workers"
+    return Row(what, "10,000/s", f"{ours:,.0f}/s", ours / 10_000, 1.0)
 
 
 def rate(work: Callable[[], None], number: int) -> float:
@@ -199,29 +206,33 @@ def bare_loop(port: int, organization: Organization, survey: Survey, customers: 
 def sending_rate(organization: Organization, survey: Survey, customers: list[UUID]) -> float:
     """Invitations a second from queued rows to marked ones, by as many worker processes as there are connections."""
     queue(survey, customers)
+    return sent_by_workers(_SENDER, organization, len(customers))
+
+
+def sent_by_workers(script: str, organization: Organization, number: int) -> float:
+    """Invitations a second that workers with this script mark as sent, from when all of them are ready."""
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
-    environment = {
-        **os.environ,
-        "DATABASE_URL": url,
-        "EMAIL_URL": f"smtp://127.0.0.1:{settings.EMAIL_PORT}",
-    }  # fmt: skip
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", _SENDER, str(organization.pk)], cwd=ROOT, env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )
-        for _ in range(CONNECTIONS)
-    ]  # fmt: skip
+    environment = {**os.environ, "DATABASE_URL": url, "EMAIL_URL": f"smtp://127.0.0.1:{settings.EMAIL_PORT}"}
+    command = [sys.executable, "-c", script, str(organization.pk)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    workers = [subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) for _ in range(CONNECTIONS)]
     for worker in workers:
         assert worker.stdout is not None
         worker.stdout.readline()
     started = time.perf_counter()
     for worker in workers:
-        worker.communicate("go\n")
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        assert worker.stdout is not None
+        worker.stdout.readline()
     took = time.perf_counter() - started
+    for worker in workers:
+        worker.communicate()
     sent = Invitation.objects.filter(state=Invitation.State.SENT).count()
-    if sent != len(customers):
-        raise RuntimeError(f"{sent} of {len(customers)} were sent")
+    if sent != number:
+        raise RuntimeError(f"{sent} of {number} were sent")
     return sent / took
 
 
