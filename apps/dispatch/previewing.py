@@ -10,7 +10,8 @@ from typing import Any, Final, Self
 from csp.constants import HEADER as CSP_HEADER
 from django.conf import settings
 from django.http import HttpResponse
-from django.template.loader import render_to_string
+from django.template.defaultfilters import linebreaks
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from apps.dispatch.channels import TEXT_CHANNELS
@@ -148,5 +149,12 @@ def _recipient() -> Recipient:
 
 def _lines(text: str, wish: PreviewedMail) -> HttpResponse:
     """Plain text as a small document."""
-    html = render_to_string("dispatch/plain_frame.html", {"text": text, "dark": wish.show == DARK})
-    return mail_document(html)
+    return mail_document(
+        format_html(
+            '<!doctype html><html lang="{}"><head><meta charset="utf-8"><title>{}</title></head>'
+            '<body dir="auto">{}</body></html>',
+            wish.language or "en",
+            _("Plain text"),
+            linebreaks(text, autoescape=True),
+        )
+    )
