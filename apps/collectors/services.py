@@ -65,6 +65,7 @@ def create_collector(
         },
         {"name": name, "unit": unit, "touchpoint": touchpoint, "language": language, "settings": settings},
     )
+    _require_branch(actor, values["unit"])
     collector = Collector.objects.create(survey=found, kind=kind, created_by_id=actor.user_id, **values)
     record(actor=actor, action="collectors.created", target=collector)
     emit("collectors.collector_created", {"collector": str(collector.pk)})
@@ -94,6 +95,8 @@ def update_collector(*, actor: Actor, collector: Collector, **changes: Any) -> C
         changes,
     )
     changed = [name for name, value in values.items() if getattr(row, name) != value]
+    if "unit" in changed:
+        _require_branch(actor, values["unit"])
     if changed:
         for name in changed:
             setattr(row, name, values[name])
@@ -151,6 +154,12 @@ def check_pin(*, collector: Collector, pin: str) -> bool | None:
     if not throttle().take(f"kiosk-pin:{collector.pk}", PIN_TRIES).allowed:
         return None
     return len(pin) <= 8 and bool(collector.settings.get("pin")) and check_password(pin, collector.settings["pin"])
+
+
+def _require_branch(actor: Actor, unit: Unit | None) -> None:
+    """Who runs one branch gives answers to that branch alone. Raises NotAllowed."""
+    if unit is not None:
+        actor.require("surveys.edit", unit.pk)
 
 
 def _lock(collector: Collector) -> Collector:

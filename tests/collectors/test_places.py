@@ -171,6 +171,18 @@ def test_every_write_needs_the_right_and_is_audited() -> None:
     assert actions == {f"collectors.{what}" for what in ("created", "changed", "revoked", "renewed", "deleted")}
 
 
+def test_who_runs_a_branch_gives_answers_to_that_branch_alone() -> None:
+    organization = an_organization()
+    with tenant(organization):
+        survey, own, foreign = a_survey(), make(Unit), make(Unit)
+        actor = an_actor(organization, "manager", unit=own)
+        made = create_collector(actor=actor, survey=survey, kind="poster", name="Door", unit=own)
+        with pytest.raises(NotAllowed):
+            create_collector(actor=actor, survey=survey, kind="poster", name="Door", unit=foreign)
+        with pytest.raises(NotAllowed):
+            update_collector(actor=actor, collector=made, unit=foreign)
+
+
 @pytest.mark.parametrize("kind", ["poster", "kiosk", "widget"])
 @pytest.mark.parametrize(
     "name", ["pin", "ask_text", "headline", "text", "sites", "sample", "trigger", "after", "again"]

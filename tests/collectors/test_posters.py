@@ -70,6 +70,15 @@ def test_a_very_long_word_stays_on_the_page() -> None:
     assert edge == {255}
 
 
+def test_a_logo_stands_where_the_name_would() -> None:
+    image = pytest.importorskip("PIL.Image")
+    buffer = BytesIO()
+    image.new("RGB", (320, 96), "#8A1253").save(buffer, "PNG")
+    drawn = picture(replace(POSTER, logo=buffer.getvalue()))
+    top = [drawn.getpixel((drawn.width // 2, y)) for y in range(drawn.height // 6)]
+    assert sum(30 < grey < 60 for grey in top) > 10  # the logo's colour in grey
+
+
 def test_arabic_is_set_from_the_right_with_letters_of_its_own() -> None:
     arabic = replace(POSTER, headline="كيف كانت تجربتك؟", text="امسح الرمز وأخبرنا.", language="ar")
     drawn = draw_poster(arabic, size="a4", suffix="pdf")
