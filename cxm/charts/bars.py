@@ -57,8 +57,10 @@ def columns(bars: Sequence[Column], *, id: str, title: str, paint: Paint = "css"
         if bar.count and len(str(bar.count)) * 7 <= pitch:
             parts.append(pen.text(str(bar.count), middle, BASE - height - 4, anchor="middle"))
         if index % every == 0:
-            anchor = "start" if index == 0 and len(bars) > MOST_LABELS else "middle"
-            parts.append(pen.text(bar.label, 0 if anchor == "start" else middle, BASE + 16, anchor=anchor))
+            half = 3.2 * len(bar.label)
+            left, right = middle - half < 0, middle + half > WIDTH
+            anchor, x = ("start", 0.0) if left else ("end", float(WIDTH)) if right else ("middle", middle)
+            parts.append(pen.text(bar.label, x, BASE + 16, anchor=anchor))
     return pen.chart(id, WIDTH, HEIGHT, title, columns_finding(bars), *parts)
 
 
