@@ -89,7 +89,7 @@ def test_results_versions_and_teams_have_no_findings(
         assert watched.open(address) == 200
         if folder := os.environ.get("SCREENSHOTS"):
             watched.page.screenshot(path=f"{folder}/{name}-{theme}-{width}.png", full_page=True)
-        watched.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        watched.page.evaluate("document.querySelectorAll('details.cx-data').forEach(one => one.open = true)")
         assert findings(watched.page) == [], address
         overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert watched.page.evaluate(overflow) <= 0, address
