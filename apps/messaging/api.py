@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.messaging import services
-from apps.messaging.backends import BACKENDS
+from apps.messaging.backends import BACKENDS, CHOICES
 from apps.messaging.models import Provider
 from apps.messaging.rules import LONGEST_CREDENTIAL
 from cxm.api.routers import ApiRouter
@@ -42,7 +42,7 @@ class ProviderSerializer(TenantModelSerializer):
     """An account at a provider. `credentials` are written only: a secret that is not sent stays what it was."""
 
     name = serializers.CharField(max_length=1000)
-    backend = serializers.ChoiceField(choices=[(key, backend.name) for key, backend in BACKENDS.items()])
+    backend = serializers.ChoiceField(choices=CHOICES)
     sender = serializers.CharField(required=False, allow_blank=True, max_length=1000)
     per_second = serializers.IntegerField(required=False, min_value=0)
     per_day = serializers.IntegerField(required=False, min_value=0)

@@ -222,6 +222,9 @@ BACKENDS: Final[Mapping[str, Backend]] = {
     )
 }  # fmt: skip
 
+CHOICES: Final = [(key, backend.name) for key, backend in BACKENDS.items()]
+"""Providers as a form or the API offers them."""
+
 
 def backend_of(provider: Provider) -> Backend:
     """The interface a provider row speaks. Raises KeyError for one that an installation does not know any more."""
