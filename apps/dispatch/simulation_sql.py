@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
@@ -28,6 +28,7 @@ from apps.dispatch.fatigue import Cap
 from apps.dispatch.models import Suppression
 from apps.dispatch.planning import sample_bound
 from apps.organizations.models import Organization
+from apps.segments.planning import for_sets
 from apps.surveys.models import Survey
 from apps.touchpoints.models import Channel
 from cxm.partitions import lowest_id
@@ -85,7 +86,7 @@ def counted_slice(
     """
     population, named = _population(trial.audience)
     named |= {"tenant": str(current_tenant_id()), "after": str(after or _LOWEST), "most": most}
-    with connection.cursor() as cursor:
+    with transaction.atomic(), for_sets(), connection.cursor() as cursor:
         cursor.execute(
             f"SELECT customer_id FROM ({population}) AS population WHERE customer_id > %(after)s"
             " ORDER BY customer_id OFFSET %(most)s - 1 LIMIT 1",

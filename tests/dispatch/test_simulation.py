@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from uuid import uuid4
 
 import pytest
 from django.utils.timezone import now
@@ -18,9 +17,11 @@ from apps.customers.models import ConsentRecord, Customer
 from apps.dispatch import simulation
 from apps.dispatch.eligibility import CUSTOMER_COLUMNS, Person, assess
 from apps.dispatch.models import Invitation, InvitationBatch, Suppression
+from apps.dispatch.plan_queries import trial_of
+from apps.dispatch.planning import run_plan
+from apps.dispatch.plans import create_plan, start_plan
 from apps.dispatch.simulation import (
     Audience,
-    Estimate,
     Simulation,
     Trial,
     days_needed,
@@ -28,10 +29,11 @@ from apps.dispatch.simulation import (
     forecast,
     simulate,
 )
-from apps.organizations.models import Organization
+from apps.interactions.models import Interaction
 from apps.segments.models import Segment, SegmentMember
 from apps.surveys.models import Survey
-from cxm.scope import tenant
+from cxm.actor import Actor
+from cxm.ids import timed_uuid7
 
 from .conftest import Company
 
@@ -142,3 +144,123 @@ def test_simulation_counts_what_assess_decides(
             one for one in assessed if one.decision.rule.endswith("_cap") or one.decision.rule == "new_customer_wait"
         ]
         assert found.free_after.total() == len(blocked_for_a_time)
+
+
+SYSTEM = Actor.system("test")
+
+
+def a_group(*customers: Customer) -> Segment:
+    segment = Segment.objects.create(name=f"Group {uuid4()}", kind="static", state="ready", size=len(customers))
+    for customer in customers:
+        SegmentMember.objects.create(segment=segment, customer=customer)
+    return segment
+
+
+def test_counting_in_slices_and_by_turns_gives_the_same(nordwind: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation, "SLICE", 2)
+    people = [nordwind.customer(known_days=400 if number % 3 else 1) for number in range(7)]
+    trial = Trial(nordwind.organization, nordwind.survey(), Audience(segment_id=a_group(*people).pk), now())
+    whole = simulate(trial)
+    assert whole.rules == Counter({"": 4, "new_customer_wait": 3})
+    part, turns = Simulation(), 0
+    while not part.is_done:
+        part = Simulation.from_text(simulate(trial, part, seconds=0).to_text())
+        turns += 1
+    assert turns == 4
+    assert (part.rules, part.free_after) == (whole.rules, whole.free_after)
+
+
+def test_other_organisations_members_are_not_counted(nordwind: Company, make_company: Callable[..., Company]) -> None:
+    other = make_company("other")
+    with other.scope():
+        theirs = a_group(other.customer(), other.customer())
+    found = simulate(Trial(nordwind.organization, nordwind.survey(), Audience(segment_id=theirs.pk), now()))
+    assert found.considered == 0
+
+
+@pytest.mark.parametrize("percent", [20.0, 60.0])
+def test_simulation_of_a_sample_is_of_those_whom_the_plan_draws(nordwind: Company, percent: float) -> None:
+    segment = a_group(*[nordwind.customer(known_days=400 if number % 2 else 1) for number in range(30)])
+    plan = create_plan(actor=SYSTEM, survey=nordwind.survey(), segment_id=segment.pk, sample_percent=percent)
+    found = simulate(trial_of(plan))
+    run_plan(start_plan(actor=SYSTEM, plan=plan))
+    decided = Counter(Invitation.objects.filter(plan=plan).values_list("reason", flat=True))
+    assert 0 < found.considered < 30
+    assert found.rules == decided
+    assert simulate(trial_of(plan)).considered == 0, "whoever was considered is not considered again"
+
+
+def test_simulation_of_an_event_is_about_whoever_lived_through_it_lately(nordwind: Company) -> None:
+    lately, long_ago, otherwise, new = (nordwind.customer(known_days=days) for days in (400, 400, 400, 1))
+    for customer, days, country in ((lately, 3, "DE"), (lately, 5, "DE"), (long_ago, 40, "DE"), (new, 1, "DE")):
+        lived_through(customer, days, country)
+    lived_through(otherwise, 2, "FR")
+    trigger = {"event": "delivered", "where": {"country": "DE"}}
+    plan = create_plan(actor=SYSTEM, survey=nordwind.survey(), trigger=trigger)
+    assert simulate(trial_of(plan)).rules == Counter({"": 1, "new_customer_wait": 1})
+    among = create_plan(actor=SYSTEM, survey=nordwind.survey(), trigger=trigger, segment_id=a_group(lately).pk)
+    assert simulate(trial_of(among)).rules == Counter({"": 1})
+
+
+def lived_through(customer: Customer, days_ago: int, country: str) -> None:
+    at = (now() - timedelta(days=days_ago)).replace(microsecond=0)
+    Interaction.objects.create(
+        id=timed_uuid7(at),
+        customer=customer,
+        identity_id=customer.pk,
+        event="delivered",
+        occurred_at=at,
+        properties={"country": country, "order": 7},
+    )
+
+
+def test_forecast_tells_when_whoever_was_asked_lately_is_free_again(nordwind: Company) -> None:
+    survey = nordwind.survey()
+    asked = [nordwind.customer() for _ in range(3)]
+    batch = InvitationBatch.objects.create(survey=survey)
+    for customer, days in zip(asked, (10, 80, 89), strict=True):
+        at = now() - timedelta(days=days)
+        Invitation.objects.create(
+            batch=batch, survey=survey, customer=customer, kind="relationship", state="sent", send_at=at, sent_at=at
+        )
+    people = [*asked, nordwind.customer()]
+    found = simulate(Trial(nordwind.organization, survey, Audience(segment_id=a_group(*people).pk), now()))
+    days = forecast(found)
+    assert (days[0], days[1], days[9], days[10], days[30]) == (1, 2, 2, 3, 3)
+    assert found.free_after == Counter({1: 1, 10: 1, 31: 1})
+
+
+@pytest.mark.parametrize(("people", "per_day", "days"), [(100, 20, 5), (101, 20, 6), (0, 20, 0), (100, None, None)])
+def test_days_that_a_drip_takes(people: int, per_day: int | None, days: int | None) -> None:
+    assert days_needed(people, per_day) == days
+
+
+def test_estimate_rests_on_sends_that_had_time_to_be_answered(nordwind: Company) -> None:
+    survey, other = nordwind.survey(), nordwind.survey()
+    assert estimate_answers(survey, 100) is None
+    batch = InvitationBatch.objects.create(survey=other)
+
+    def sent(of: Survey, state: str, days: int) -> None:
+        at = now() - timedelta(days=days)
+        Invitation.objects.create(
+            batch=batch,
+            survey=of,
+            customer=nordwind.customer(),
+            kind="relationship",
+            state=state,
+            send_at=at,
+            sent_at=at,
+        )
+
+    sent(other, "sent", 1)
+    assert estimate_answers(survey, 100) is None
+    for state in ("completed", "sent", "sent", "sent", "bounced"):
+        sent(other, state, 10)
+    by_others = estimate_answers(survey, 100)
+    assert by_others is not None
+    assert (by_others.answers, by_others.completed, by_others.delivered, by_others.of_survey) == (25, 1, 4, False)
+    assert (by_others.low, by_others.high) == (4, 70), "Wilson: 4.6 to 69.9 percent"
+    sent(survey, "completed", 10)
+    own = estimate_answers(survey, 100)
+    assert own is not None
+    assert (own.completed, own.delivered, own.of_survey) == (1, 1, True)
