@@ -44,7 +44,20 @@ register_action(
 )
 register_facts(survey_facts)
 register_queue(
-    Queue("invitations", "dispatch_invitation", due="state = 'queued' AND send_at <= now()", since="send_at")
+    Queue(
+        name="reminders",
+        table="dispatch_invitation",
+        due="state = 'sent' AND remind_at <= now() AND (leased_until IS NULL OR leased_until < now())",
+        since="greatest(remind_at, coalesce(leased_until, remind_at))",
+    )
+)
+register_queue(
+    Queue(
+        name="plans",
+        table="dispatch_sendplan",
+        due="state = 'active' AND next_run_at <= now() AND (leased_until IS NULL OR leased_until < now())",
+        since="next_run_at",
+    )
 )
 register_holder(
     TableHolder(
