@@ -63,6 +63,8 @@ MAX_CONDITIONS: Final = 20
 MAX_HIDDEN: Final = 20
 MAX_HIDDEN_TEXT: Final = 200
 MAX_LABEL: Final = 120
+RESERVED_IDS: Final = frozenset({"c", "lang", "p", "page", "s", "t"})
+"""What the address of a survey says itself, and no hidden field can."""
 MAX_URL: Final = 1_000
 FILE_KINDS: Final = ("image", "pdf")
 MAX_FILE_MB: Final = 10
@@ -427,7 +429,10 @@ def _read_hidden(read: _Reader, value: Json, used: set[str]) -> None:
         elif not isinstance(label, str) or len(label) > MAX_LABEL or _UNSTORABLE.search(label):
             read.wrong(f"{path}.label", "label", _("Give a text of at most %(n)d characters.") % {"n": MAX_LABEL})
             label = ""
-        if hidden_id:
+        if hidden_id in RESERVED_IDS:
+            message = _("The addresses of surveys use “%(id)s” themselves: choose another id.")
+            read.wrong(f"{path}.id", "reserved", message % {"id": hidden_id})
+        elif hidden_id:
             read.hidden[hidden_id] = Hidden(hidden_id, " ".join(label.split()))
 
 

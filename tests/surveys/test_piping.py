@@ -129,6 +129,7 @@ def test_what_is_repeated_is_asked_on_an_earlier_screen() -> None:
         ("hidden.1.id", "order", "hidden.1.id", "duplicate"),
         ("hidden.1.id", "score", "pages.0.questions.0.id", "duplicate"),
         ("hidden.1.id", "a b", "hidden.1.id", "id"),
+        ("hidden.1.id", "lang", "hidden.1.id", "reserved"),
         ("hidden.0.label", 7, "hidden.0.label", "label"),
         ("hidden", {"id": "x"}, "hidden", "type"),
         ("pages.0.questions.3.show_if.all.0.op", "<", "pages.0.questions.3.show_if.all.0.op", "op"),
@@ -200,6 +201,7 @@ def test_an_open_link_brings_hidden_fields_and_repeats_what_was_said(client: Cli
     first = client.get(f"{address}?order=%3Cb%3E77&tier=gold&other=x").content.decode()
     assert "Hello there, would you recommend Acme &amp; Sons?" in first
     assert 'name="h-order" value="&lt;b&gt;77"' in first
+    assert '<a href="?lang=de&amp;order=%3Cb%3E77&amp;tier=gold" lang="de"' in first
     token = first.split('name="t" value="')[1].split('"')[0]
     form = {"q-score": "9", "q-food": ["s", "b"], "h-order": "<b>77", "h-tier": "gold", "t": token, "page": "1"}
     onward = client.post(address, form)["Location"]
