@@ -85,7 +85,7 @@ class ProviderMail:
             message.send()
         except (AnymailError, requests.RequestException, UnicodeError) as error:
             raise _meaning(error, message) from None
-        return str(message.anymail_status.message_id or "").strip("<>")[:200]
+        return _message_id(message)
 
     def _open(self) -> BaseEmailBackend:
         if self._connection is None:
@@ -107,6 +107,12 @@ class ProviderMail:
             "debug_api_requests": False,
         }
         return options
+
+
+def _message_id(message: AnymailMessage) -> str:
+    """The provider's id of a mail to one recipient; a provider that writes the address otherwise gives it beside ""."""
+    ids = [status.message_id for status in message.anymail_status.recipients.values() if status.message_id]
+    return str(ids[0]).strip("<>")[:200] if ids else ""
 
 
 _NOT_FOR_SENDING: Final = frozenset(

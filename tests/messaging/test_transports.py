@@ -99,6 +99,12 @@ def test_mail_leaves_through_the_organisations_provider(
         assert transport.provider_id == provider.pk
 
 
+def test_id_is_known_also_when_the_provider_writes_the_address_otherwise(add: Add, double: ProviderDouble) -> None:
+    add("postmark")
+    double.answer = (200, {"ErrorCode": 0, "Message": "OK", "MessageID": "pm-9", "To": "lena@xn--other.example"})
+    assert send() == "pm-9"
+
+
 def test_mail_without_a_provider_in_use_leaves_as_the_installation_sends(add: Add) -> None:
     with open_transport() as transport:
         assert isinstance(transport, MailboxTransport)
