@@ -78,6 +78,13 @@ class CollectorSerializer(TenantModelSerializer):
         )
         read_only_fields = ("id", "created_at", "updated_at", "last_seen_at", "revoked_at")
 
+    def get_fields(self) -> dict[str, Any]:
+        """Survey and kind are said once: a place keeps them."""
+        fields: dict[str, Any] = super().get_fields()
+        if self.instance is not None:
+            fields["survey"].required = fields["kind"].required = False
+        return fields
+
     def to_representation(self, row: Collector) -> dict[str, Any]:
         """The place, without its PIN."""
         return {**super().to_representation(row), "settings": shown_options(row)}
