@@ -23,9 +23,10 @@ from cxm.api.viewsets import ListMixin, ResourceViewSet, RetrieveMixin, one_tran
 
 
 class SuppressionFilter(django_filters.FilterSet):
-    """By the whole address, and by reason."""
+    """By the whole address or number, and by reason."""
 
     email = django_filters.CharFilter(method="by_address", max_length=254)
+    phone = django_filters.CharFilter(method="by_number", max_length=40)
     reason = django_filters.MultipleChoiceFilter(choices=Suppression.Reason.choices)
 
     class Meta:
@@ -37,22 +38,32 @@ class SuppressionFilter(django_filters.FilterSet):
         email = value.strip().lower()
         return rows.filter(email=email) | rows.filter(digest=digest_of("email", email))
 
+    def by_number(self, rows: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
+        """The entry of this phone number, as customers have it; also when only a digest is kept."""
+        phone = value.strip()
+        return rows.filter(phone=phone) | rows.filter(digest=digest_of("phone", phone))
+
 
 class SuppressionSerializer(TenantModelSerializer):
     """Somebody who is never mailed. Of a person who was erased there is no address."""
 
     email = serializers.SerializerMethodField()
+    phone = serializers.SerializerMethodField()
     customer = serializers.UUIDField(source="customer_id", allow_null=True)
     erased = serializers.SerializerMethodField()
 
     class Meta:
         model = Suppression
-        fields = ("id", "email", "customer", "erased", "reason", "note", "at")
+        fields = ("id", "email", "phone", "customer", "erased", "reason", "note", "at")
         read_only_fields = fields
 
     def get_email(self, row: Suppression) -> str | None:
         """The address, or null."""
         return row.email or None
+
+    def get_phone(self, row: Suppression) -> str | None:
+        """The number, or null."""
+        return row.phone or None
 
     def get_erased(self, row: Suppression) -> bool:
         """Whether only a digest of the address is kept."""

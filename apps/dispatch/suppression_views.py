@@ -33,7 +33,7 @@ from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
 PAGE_SIZE = 50
-COLUMNS = ("email", "customer", "reason", "note", "at")
+COLUMNS = ("email", "customer", "reason", "note", "at", "phone")
 
 
 @permission_required("surveys.send")
@@ -103,4 +103,4 @@ def suppression_export(request: MemberRequest) -> StreamingHttpResponse:
 
 def _cells(rows: QuerySet[Suppression]) -> Iterator[tuple[object, ...]]:
     for row in rows.iterator(chunk_size=1000):
-        yield (row.email, row.customer and row.customer.external_id, row.reason, row.note, row.at)
+        yield (row.email, row.customer and row.customer.external_id, row.reason, row.note, row.at, row.phone)

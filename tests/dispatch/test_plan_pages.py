@@ -18,8 +18,8 @@ from django.utils.timezone import now
 from apps.dispatch import plans, quotas
 from apps.dispatch.explaining import RULE_NAMES
 from apps.dispatch.models import Invitation, MailboxMessage, SendPlan
-from apps.dispatch.planning import run_plan
 from apps.dispatch.plan_shown import REASONS
+from apps.dispatch.planning import run_plan
 from apps.dispatch.services import complete_invitations
 from apps.organizations.models import Membership, Organization
 from apps.segments.models import Segment, SegmentMember

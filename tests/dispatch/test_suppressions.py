@@ -178,3 +178,18 @@ def test_page_costs_the_same_queries_for_one_and_three_rows(acme: Organization, 
             assert admin.get(page(acme)).status_code == 200
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+def test_number_that_said_stop_is_listed_found_and_exported(db: None) -> None:
+    organization = an_organization("Nordwind")
+    with tenant(organization):
+        suppress(actor=Actor.system("test"), phone="+4930123456", reason="opt_out_word")
+        client = signed_in(a_member(organization, "manager"))
+        path = f"/o/{organization.slug}/privacy/suppressions/"
+        assert "+4930123456" in client.get(path, {"q": "30123"}).content.decode()
+        rows = b"".join(client.get(f"{path}export/").streaming_content).decode()
+        assert ",'+4930123456" in rows
+        api = an_api_client(organization)
+        (entry,) = api.get("/api/v1/suppressions/", {"phone": "+4930123456"}).json()["results"]
+        assert (entry["phone"], entry["email"], entry["reason"]) == ("+4930123456", None, "opt_out_word")
+        assert api.get("/api/v1/suppressions/", {"phone": "+49"}).json()["results"] == []
