@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from apps.surveys.catalogue_texts import QUESTIONS, SUBJECTS, WORDS
 from apps.surveys.definition import Definition, parse_definition
 from apps.surveys.wording import (
+    LANGUAGE_NAMES,
     REASON_QUESTION,
     SCORE_QUESTION,
     employee_title,
@@ -22,6 +23,7 @@ from apps.surveys.wording import (
     standard_question,
     standard_reason,
     standard_thanks,
+    standard_title,
 )
 
 Json = dict[str, Any]
@@ -329,6 +331,25 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     )
 }
 """Every template by its id, in the order in which they are offered."""
+
+
+def translation_of(texts: Mapping[str, str], language: str, organization_name: str) -> str:
+    """A text of the catalogue in another language, found by its words in any of those it has; "" for other texts."""
+    code = language.partition("-")[0]
+    known = [*QUESTIONS.values(), *WORDS.values()]
+    known += [
+        {spoken: standard_title("csat", spoken, organization_name, "", subject) for spoken in subject}
+        for subject in SUBJECTS.values()
+    ]
+    known += [
+        {spoken: standard_title(kind, spoken, organization_name) for spoken in LANGUAGE_NAMES}
+        for kind in ("nps", "ces")
+    ]
+    known.append({spoken: employee_title(spoken, organization_name) for spoken in LANGUAGE_NAMES})
+    for text in known:
+        if any(text.get(spoken.partition("-")[0]) == words for spoken, words in texts.items()):
+            return text.get(code, "")
+    return ""
 
 
 def template_for_kind(kind: str, *, touchpoint: bool = False) -> str:

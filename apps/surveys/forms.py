@@ -129,6 +129,11 @@ class SettingsForm(SurveyForm):
         super().__init__(*args, organization=organization, survey=survey, **kwargs)
         self.zone = ZoneInfo(organization.timezone)
         fields: dict[str, Any] = self.fields
+        if "kind" in fields:
+            fields["kind"].help_text = _(
+                "The metric of its first measured question. If that is another one, the standard question takes the "
+                "place of all questions; undo in the editor brings them back."
+            )
         fields["closes_at"].help_text = _("In the time zone %(zone)s.") % {"zone": organization.timezone}
         if moment := self.initial.get("closes_at"):
             self.initial["closes_at"] = timezone.localtime(moment, self.zone).replace(tzinfo=None)

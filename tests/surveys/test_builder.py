@@ -544,3 +544,26 @@ def test_dark_phone_of_the_preview_has_the_colours_of_a_dark_phone(
     sheet = manager.get(address).content.decode()
     colours = sheet.partition("color-scheme:dark;")[2].partition("}")[0]
     assert f":root{{{colours}}}" in (Path(__file__).parents[2] / "static" / "survey.css").read_text("utf-8")
+
+
+def test_language_added_later_comes_translated_as_far_as_the_catalogue_goes(
+    manager: Client, acme: Organization, survey: Survey
+) -> None:
+    form = {"name": "X", "kind": "csat", "audience": "customers", "languages": ["en", "de", "es"]}
+    assert manager.post(page(acme, survey, "settings/"), form).status_code == 302
+    assert question(acme, survey, "solved")["title"]["es"] == "¿Se ha resuelto su asunto?"
+    assert question(acme, survey, "solved")["choices"][0]["label"]["es"] == "Sí"
+    titles = question(acme, survey, "score")["title"]
+    assert titles["es"] == "¿Cuál fue su grado de satisfacción con la gestión de su caso?"
+    assert question(acme, survey, "effort")["title"]["es"] == "Acme me facilitó resolver mi asunto."
+
+
+def test_another_kind_keeps_the_questions_that_fit_it(manager: Client, acme: Organization, survey: Survey) -> None:
+    before = draft(acme, survey)
+    form = {"name": "X", "kind": "custom", "audience": "customers", "languages": ["en", "de"]}
+    manager.post(page(acme, survey, "settings/"), form)
+    assert draft(acme, survey) == before
+    manager.post(page(acme, survey, "settings/"), {**form, "kind": "nps"})
+    assert [len(found) for found in order(acme, survey)] == [2]
+    manager.post(page(acme, survey, "undo/"))
+    assert draft(acme, survey) == before

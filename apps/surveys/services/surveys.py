@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from apps.audit.services import record
 from apps.organizations.models import Organization
 from apps.outbox.services import emit
-from apps.surveys.catalogue import TEMPLATES
+from apps.surveys.catalogue import TEMPLATES, translation_of
 from apps.surveys.definition import Definition, Question, parse_definition, problems_before_publication
 from apps.surveys.entries import read_language
 from apps.surveys.live import forget_survey, published_definition, tell_processes
@@ -164,7 +164,7 @@ def update_survey(*, actor: Actor, survey: Survey, **changes: Any) -> Survey:
         parsed = read_definition(raw_definition)
         if spoken and tuple(spoken) != parsed.languages:
             parsed = _in_languages(parsed, spoken, survey)
-    elif kind_changed:
+    elif kind_changed and not _fits_kind(survey):
         parsed = _standard(survey, spoken or survey.languages)
     elif spoken and list(spoken) != survey.languages:
         parsed = _in_languages(parse_definition(survey.definition), spoken, survey)
@@ -294,6 +294,12 @@ def _organization() -> Organization:
     return Organization.objects.get(pk=current_tenant_id())
 
 
+def _fits_kind(survey: Survey) -> bool:
+    """Whether the draft asks what a survey of its kind must ask: then another kind leaves its words alone."""
+    headline = parse_definition(survey.definition).headline
+    return survey.kind == Survey.Kind.CUSTOM or (headline is not None and headline.metric == survey.kind)
+
+
 def _standard(survey: Survey, languages: Sequence[str]) -> Definition:
     touchpoint = survey.touchpoint
     return standard_definition(survey.kind, languages, _organization().name, touchpoint.name if touchpoint else "")
@@ -319,9 +325,15 @@ def _in_languages(definition: Definition, languages: Sequence[str], survey: Surv
     first = definition.languages[0]
     standard = _standard(survey, languages)
 
+    name = _organization().name
+
     def spread(text: dict[str, str], usual: Mapping[str, str]) -> None:
+        written = dict(text)
         for language in languages:
-            text.setdefault(language, usual.get(language) or text.get(first) or next(iter(text.values()), ""))
+            if language not in text:
+                known = "" if usual.get(first) == written.get(first) else translation_of(written, language, name)
+                fallback = written.get(first) or next(iter(written.values()), "")
+                text[language] = known or usual.get(language) or fallback
 
     for page in raw["pages"]:
         for question in page["questions"]:
