@@ -161,7 +161,8 @@ def ask_after_calls(
     batch.blocked = dict(Counter(row.reason for row in rows if row.state == Invitation.State.BLOCKED))
     batch.save(update_fields=["eligible", "blocked"])
     begun = dt.datetime.combine(today - dt.timedelta(days=CALL_DAYS), dt.time(8), ZoneInfo(organization.timezone))
-    SendPlan.objects.filter(pk=plan.pk).update(started_at=begun, starts_at=begun)
+    # Started only now: what happened before was decided above, and is not to be decided again.
+    SendPlan.objects.filter(pk=plan.pk).update(starts_at=begun)
     _record(survey, [_call_answer(row, chance) for row in rows if row.state == Invitation.State.COMPLETED])
     plan.refresh_from_db()
     return plan

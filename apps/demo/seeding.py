@@ -65,7 +65,7 @@ def seed_organization(organization: Organization, people: dict[str, User], today
     with transaction.atomic():
         update_settings(actor=actor, languages=story.LANGUAGES)
         units = _units(actor)
-        touchpoints = {place.key: _touchpoint(actor, place) for place in story.PLACES}
+        touchpoints = {place.key: _touchpoint(actor, place, units) for place in story.PLACES}
         customers = _customers(actor, units, chance)
         personas = {str(values["name"]): _persona(actor, values) for values in story.PERSONAS}
         for content in story.MAPS:
@@ -107,7 +107,7 @@ def _units(actor: Actor) -> dict[str, Unit]:
     return made
 
 
-def _touchpoint(actor: Actor, place: story.Place) -> Touchpoint:
+def _touchpoint(actor: Actor, place: story.Place, units: dict[str, Unit]) -> Touchpoint:
     return create_touchpoint(
         actor=actor,
         name=place.name,
@@ -115,6 +115,7 @@ def _touchpoint(actor: Actor, place: story.Place) -> Touchpoint:
         channel=place.channel,
         target=place.target,
         event_match=story.EVENTS.get(place.key),
+        owner_unit=units.get(place.owner),
     )
 
 

@@ -49,6 +49,7 @@ class Place:
     channel: str
     asked: tuple[Asked, ...] = ()
     target: dict[str, float] = field(default_factory=dict)
+    owner: str = ""
 
 
 PLACES = [
@@ -58,7 +59,14 @@ PLACES = [
     Place("contract-call", "Contract call", "phone", (Asked("nps", 0.7, 0.81), Asked("csat", 0.5, 0.80)), {"nps": 25}),
     Place("welcome-email", "Welcome e-mail", "email", (Asked("nps", 1.0, 0.90),), {"nps": 40}),
     Place("app-onboarding", "App onboarding", "app", (Asked("nps", 1.1, 0.76), Asked("ces", 0.9, 0.64)), {"nps": 30}),
-    Place("meter-visit", "Meter visit", "in_person", (Asked("nps", 0.6, 0.93), Asked("csat", 0.5, 0.92)), {"nps": 50}),
+    Place(
+        "meter-visit",
+        "Meter visit",
+        "in_person",
+        (Asked("nps", 0.6, 0.93), Asked("csat", 0.5, 0.92)),
+        {"nps": 50},
+        owner="munich",
+    ),
     Place(
         "first-invoice",
         "First invoice",
@@ -67,9 +75,14 @@ PLACES = [
         {"nps": 10, "csat": 70},
     ),
     Place(
-        "support-hotline", "Support hotline", "phone", (Asked("nps", 0.8, 0.75), Asked("csat", 0.9, 0.68)), {"nps": 20}
+        "support-hotline",
+        "Support hotline",
+        "phone",
+        (Asked("nps", 0.8, 0.75), Asked("csat", 0.9, 0.68)),
+        {"nps": 20},
+        owner="berlin",
     ),
-    Place("city-shop", "City shop", "in_person", (Asked("nps", 0.19, 0.82),), {"nps": 20}),
+    Place("city-shop", "City shop", "in_person", (Asked("nps", 0.19, 0.82),), {"nps": 20}, owner="hamburg"),
 ]
 EVENTS = {  # the event of other systems that means somebody was at this touchpoint
     "comparison-portal": {"event": "Comparison Viewed", "where": {}},
