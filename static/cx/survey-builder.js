@@ -313,6 +313,20 @@ builder.addEventListener('submit', (event) => {
   press([...data], { version: moves ? form.elements.version.value : '' });
 });
 
+// Publishing and every other form of the page wait until what was typed is saved.
+const waited = new WeakSet();
+document.addEventListener('submit', async (event) => {
+  const form = event.target;
+  const button = event.submitter;
+  if (builder.contains(form) || form.method === 'dialog' || waited.has(form) || (!dirty.size && !running)) return;
+  event.preventDefault();
+  waited.add(form);
+  await flush();
+  while (running) await new Promise((resolve) => setTimeout(resolve, 50));
+  if (!dirty.size) form.requestSubmit(button);
+  waited.delete(form);
+}, true);
+
 // Another question: its link, without leaving the page.
 document.addEventListener('click', async (event) => {
   const link = event.target.closest('a[data-select]');

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from apps.organizations.models import Organization
 from apps.surveys import services
-from apps.surveys.models import Survey
+from apps.surveys.models import Survey, SurveyVersion
 from cxm.actor import Actor
 from cxm.scope import tenant
 from tests.factories import a_member, a_person, an_organization
@@ -211,6 +211,22 @@ def test_changes_wait_for_the_network_and_then_go(shop: Any, page_as: Callable[.
     page.wait_for_selector("[data-question=reason] :text('Why?')")
     assert draft(organization).definition["pages"][0]["questions"][1]["title"]["en"] == "Why?"
     watched.complaints[:] = [found for found in watched.complaints if "ERR_INTERNET_DISCONNECTED" not in found]
+
+
+def test_what_was_just_typed_is_part_of_what_is_published(shop: Any, page_as: Callable[..., Any]) -> None:
+    owner, organization = shop
+    with tenant(organization):
+        survey = a_survey(published=False)
+    watched = page_as(owner)
+    page = watched.page
+    watched.open(f"/o/{organization.slug}/surveys/{survey.pk}/edit/?q=reason")
+    page.wait_for_selector("#builder[data-live]")
+    page.locator("[name='title.reason.en']").fill("Why, in a word?")
+    page.get_by_role("button", name="Publish").click()
+    page.wait_for_selector("text=Version 1 is live.")
+    with tenant(organization):
+        published = SurveyVersion.objects.get().definition
+    assert published["pages"][0]["questions"][1]["title"]["en"] == "Why, in a word?"
 
 
 def test_phone_follows_branches_languages_and_the_dark(shop: Any, page_as: Callable[..., Any]) -> None:
