@@ -84,6 +84,26 @@ def problems(name: str, text: str) -> list[str]:
     return found
 
 
+def names_of_the_crumbs(text: str) -> list[str]:
+    """Addresses named in the crumbs and used in another block: a name ends with its block, the link would be empty."""
+    blocks: dict[str, str] = {}
+    open_blocks: list[tuple[str, int]] = []
+    for tag in re.finditer(r"{% (block|endblock)\b ?(\w*)[^%]*%}", text):
+        if tag[1] == "block":
+            open_blocks.append((tag[2], tag.end()))
+        elif open_blocks:
+            name, start = open_blocks.pop()
+            if not open_blocks:
+                blocks[name] = text[start : tag.start()]
+    made = re.findall(r"{% org_url [^%]* as (\w+) %}", blocks.pop("crumbs", ""))
+    return sorted(
+        name
+        for name in made
+        for body in blocks.values()
+        if re.search(rf"\b{name}\b", body) and f" as {name} %}}" not in body
+    )
+
+
 def untranslated(text: str) -> list[str]:
     """Words between tags that no translation tag holds. A template without any tag is a list of attributes."""
     text = COMMENT.sub("", text)
@@ -109,6 +129,19 @@ def test_template_keeps_the_policy(path: Path) -> None:
 )
 def test_every_sentence_is_translatable(path: Path) -> None:
     assert untranslated(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
+def test_no_link_is_empty_because_its_name_ended_with_the_crumbs(path: Path) -> None:
+    assert names_of_the_crumbs(path.read_text("utf-8")) == []
+
+
+def test_lint_finds_names_that_ended() -> None:
+    crumbs = '{% block crumbs %}{% org_url "a:list" as list_url %}{% endblock %}'
+    used = '<a href="{{ list_url }}">x</a>'
+    assert names_of_the_crumbs(f"{crumbs}{{% block content %}}{used}{{% endblock %}}") == ["list_url"]
+    again = '{% org_url "a:list" as list_url %}'
+    assert names_of_the_crumbs(f"{crumbs}{{% block content %}}{again}{used}{{% endblock %}}") == []
 
 
 def test_every_template_compiles() -> None:
