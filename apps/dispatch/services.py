@@ -164,7 +164,12 @@ def retry_failed(*, actor: Actor, survey: Survey) -> int:
     actor.require("surveys.send")
     with transaction.atomic():
         retried = Invitation.objects.filter(survey=survey, state=Invitation.State.FAILED).update(
-            state=Invitation.State.QUEUED, reason="", attempts=0, leased_until=None, sent_at=None, provider_message_id=""
+            state=Invitation.State.QUEUED,
+            reason="",
+            attempts=0,
+            leased_until=None,
+            sent_at=None,
+            provider_message_id="",
         )
         record(actor=actor, action="dispatch.failed_retried", target=survey)
         wake_sending()
