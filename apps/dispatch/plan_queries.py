@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
 from apps.dispatch.channels import PERSONAL_CHANNELS
 from apps.dispatch.members import assess_members, lock_members, member_ids
@@ -42,6 +45,18 @@ def plan_for(actor: Actor, pk: Any, permission: str = "surveys.view") -> SendPla
     if plan is None:
         raise NotFound
     return plan
+
+
+def plans_by_segment(segment_ids: Collection[UUID]) -> dict[UUID, list[str]]:
+    """Names of the plans that have not ended, by the segment they reach. One query."""
+    rows = SendPlan.objects.filter(segment_id__in=segment_ids).exclude(
+        state__in=(SendPlan.State.FINISHED, SendPlan.State.STOPPED)
+    )
+    found: dict[UUID, list[str]] = {}
+    for segment_id, name in rows.order_by("created_at").values_list("segment_id", "name"):
+        if segment_id is not None:
+            found.setdefault(segment_id, []).append(_("Sending “%(name)s”") % {"name": name})
+    return found
 
 
 def decisions_of(actor: Actor, plan: SendPlan) -> QuerySet[Any]:
@@ -214,8 +229,12 @@ def audience_size(plan: SendPlan) -> int | None:
 def simulate_members(plan: SendPlan) -> Simulation:
     """What a plan for employees would decide now. Their memberships are held for as long as it takes to read them."""
     found = Simulation(is_done=True)
+    considered = Invitation.objects.filter(plan=plan, member__isnull=False)
+    if plan.repeat_days is not None:
+        considered = considered.filter(created_at__gt=now() - timedelta(days=plan.repeat_days))
+    ids = member_ids(branch_of_plan(plan)).exclude(user_id__in=considered.values("member_id"))
     with transaction.atomic():
-        people = lock_members(member_ids(branch_of_plan(plan)))
+        people = lock_members(ids)
     for one in assess_members(survey=plan.survey, people=people, send_at=max(now(), plan.starts_at)):
         found.rules[one.decision.rule] += 1
     return found

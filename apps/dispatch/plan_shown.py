@@ -134,7 +134,9 @@ def shown_simulation(plan: SendPlan, *, anew: bool, stop: bool, seconds: float) 
 
 def figures_of(plan: SendPlan, found: Simulation, total: int | None) -> dict[str, Any]:
     """A simulation as pages and the API tell it."""
-    share = plan.sample_percent / 100 if plan.trigger is not None else 1.0
+    # Of a segment exactly those were counted whom the sample draws; of others only its share is known.
+    is_drawn = plan.trigger is None and plan.survey.audience == Survey.Audience.CUSTOMERS
+    share = 1.0 if is_drawn else plan.sample_percent / 100
     asked = round(found.eligible * share)
     days = forecast(found)
     highest = max(days) or 1

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from csp.constants import HEADER as CSP_HEADER
 from django.conf import settings
 from django.http import HttpResponse
-from django.template.defaultfilters import linebreaks
+from django.template.defaultfilters import linebreaks_filter
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
@@ -155,6 +155,6 @@ def _lines(text: str, wish: PreviewedMail) -> HttpResponse:
             '<body dir="auto">{}</body></html>',
             wish.language or "en",
             _("Plain text"),
-            linebreaks(text, autoescape=True),
+            linebreaks_filter(text, autoescape=True),
         )
     )

@@ -23,7 +23,9 @@ from apps.dispatch.holding import (
 )
 from apps.dispatch.links import InvitationLinks
 from apps.dispatch.models import Invitation
+from apps.dispatch.plan_queries import plans_by_segment
 from apps.dispatch.queries import invitation_items, survey_facts
+from apps.segments.registry import register_segment_use
 from apps.surveys.links import register_link_keeper
 from apps.surveys.models import Survey
 from apps.surveys.registry import register_action, register_facts
@@ -81,6 +83,7 @@ register_retention(
     purge=purge_aged_invitations,
     least=3,
 )
+register_segment_use("sendings", plans_by_segment)
 register_profile_section(
     "contact_frequency",
     order=35,

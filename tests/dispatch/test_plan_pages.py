@@ -23,8 +23,10 @@ from apps.dispatch.planning import run_plan
 from apps.dispatch.services import complete_invitations
 from apps.organizations.models import Membership, Organization
 from apps.segments.models import Segment, SegmentMember
+from apps.segments.services import delete_segment
 from apps.surveys.models import Survey
 from cxm.actor import Actor
+from cxm.errors import Conflict
 from cxm.scope import tenant
 from tests.factories import a_member, an_organization, signed_in
 from tests.factories.dispatch import a_customer_to_ask
@@ -347,7 +349,7 @@ class TestMessage:
         dark = manager.post(step(organization, plan, "mail"), {**typed, "show": "dark"}).content.decode()
         assert "@media all" in dark and "prefers-color-scheme" not in dark
         text = manager.post(step(organization, plan, "mail"), {**typed, "show": "text"}).content.decode()
-        assert "Hello Lena" in text
+        assert "<p>Hello Lena</p>" in text and "&lt;script&gt;" in text and "<script" not in text
         german = {**typed, "show": "text", "preview_language": "de"}
         assert "Nur eine Frage" in manager.post(step(organization, plan, "mail"), german).content.decode()
         plan.refresh_from_db()
@@ -540,6 +542,16 @@ class TestWhoMay:
         assert str(whole.pk) not in member.get(page(organization, "sendings/")).content.decode()
         pasted = member.post(path, {"who": "list", "unit": str(north.pk), "ids": str(theirs.external_id)})
         assert "None of these lines" in pasted.content.decode()
+
+    def test_segment_of_a_plan_that_has_not_ended_is_not_deleted(
+        self, organization: Organization, manager: Client, survey: Survey
+    ) -> None:
+        segment = a_group(a_customer_to_ask())
+        plan = a_plan(survey, segment=segment, name="Autumn")
+        with pytest.raises(Conflict, match="Sending “Autumn”"):
+            delete_segment(actor=SYSTEM, segment=segment)
+        plans.stop_plan(actor=SYSTEM, plan=plan)
+        delete_segment(actor=SYSTEM, segment=segment)
 
     def test_plan_with_an_end_far_ahead_is_shown(
         self, organization: Organization, manager: Client, survey: Survey
