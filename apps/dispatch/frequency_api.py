@@ -64,10 +64,9 @@ class DecisionSerializer(TenantSerializer):
 
 
 class ContactFrequencySerializer(TenantSerializer):
-    """Counters at `at`, the 50 newest entries of the ledger, and the decision where a survey was named."""
+    """Counters as they are now, the 50 newest entries of the ledger, and the decision where a survey was named."""
 
     customer = serializers.UUIDField()
-    at = UtcDateTimeField()
     counters = CounterSerializer(many=True)
     ledger = LedgerEntrySerializer(many=True)
     decision = DecisionSerializer(allow_null=True)
@@ -94,7 +93,6 @@ class ContactFrequencyView(ApiView):
         found = contact_frequency(customer)
         body = {
             "customer": customer.pk,
-            "at": found.at,
             "counters": [_counter(one) for one in found.counters],
             "ledger": [_entry(row, zone) for row in found.ledger],
             "decision": None,
