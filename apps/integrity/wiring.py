@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.integrity.devices import note_device
+from apps.surveys.registry import register_witness
 from cxm.web.navigation import NavItem, register_nav
 
 register_nav(
@@ -16,3 +18,5 @@ register_nav(
         order=40,
     )
 )
+
+register_witness(note_device)

@@ -21,6 +21,7 @@ from apps.organizations.proven_keys import REMEMBERED, proven_key
 from apps.surveys.entries import NewResponse, read_entry
 from apps.surveys.links import LinkContext, LinkKeeper, link_keeper, read_respondent_token
 from apps.surveys.live import LiveSurvey, live_survey
+from apps.surveys.registry import witness_device
 from apps.surveys.representation import represent_outcome, represent_recorded
 from apps.surveys.respondent import accepted_languages, choose_language, read_form
 from apps.surveys.services import record_first_answer_of_link, record_response, record_responses
@@ -98,6 +99,12 @@ def answer_page(environ: Environ, body: bytes, match: re.Match[str]) -> FastAnsw
         return None
     form = QueryDict(body, encoding="utf-8")
     with tenant(organization.pk):
+        if (survey_id := parse_uuid(form.get("sv", ""))) and not live_survey(survey_id).anonymous:
+            witness_device(
+                str(subject.row_id),
+                ip=client_ip(_Request(environ)),  # type: ignore[arg-type]
+                user_agent=environ.get("HTTP_USER_AGENT", ""),
+            )
         language = _first_answer(environ, form, subject.row_id, keeper) or _any_answer(
             environ, form, organization, keeper.resolve(subject.row_id)
         )

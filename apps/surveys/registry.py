@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -109,3 +109,19 @@ def actions_for(*, actor: Actor, survey: Survey) -> list[SurveyAction]:
 def answer_list() -> str | None:
     """The URL name of the list of answers, or None when no app has one."""
     return _answers[0].url_name if _answers else None
+
+
+DeviceWitness = Callable[..., None]
+"""Called with (answer_key, ip=, user_agent=) when an answer is about to come by a page; never for anonymous surveys."""
+_witnesses: list[DeviceWitness] = []
+
+
+def register_witness(witness: DeviceWitness) -> None:
+    """Say who wants to know that answers come from one device."""
+    _witnesses[:] = [witness]
+
+
+def witness_device(answer_key: str, *, ip: str | None, user_agent: str) -> None:
+    """Tell of the device an answer comes from: under its invitation's id or its source id."""
+    for witness in _witnesses:
+        witness(answer_key, ip=ip, user_agent=user_agent)

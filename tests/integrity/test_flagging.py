@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.test import Client
 from django.utils.timezone import now
 
 from apps.dispatch.models import Invitation
@@ -227,3 +229,17 @@ def test_real_comments_of_a_quarter_are_left_alone(acme: Organization) -> None:
     drain()
     assert CommentPrint.objects.exists()
     assert [row.comment for row in Response.objects.exclude(flags=[])] == []
+
+
+def test_answers_of_the_open_page_from_one_browser_are_marked(acme: Organization) -> None:
+    cache.clear()
+    survey = a_survey()
+    client = Client(HTTP_USER_AGENT="Mozilla/5.0 (iPad)")
+    address = f"/s/{acme.slug}/{survey.slug}/"
+    for _ in range(5):
+        token = re.search(r'name="t" value="([^"]+)"', client.get(address).content.decode())
+        assert token is not None
+        answer = {"t": token[1], "q-score": "10", "page": "1", "go": "next"}
+        assert client.post(address, answer).status_code == 303
+    drain()
+    assert [row.flags for row in Response.objects.all()] == [["shared_device"]] * 5

@@ -28,6 +28,7 @@ from apps.surveys.live import LiveSurvey, live_survey, touchpoint_name
 from apps.surveys.models import Response, ResponseFile
 from apps.surveys.piping import PipedValues, pipe
 from apps.surveys.places import Place
+from apps.surveys.registry import witness_device
 from apps.surveys.respondent import (
     accepted_languages,
     build_screen,
@@ -318,6 +319,9 @@ def save_and_go_on(request: HttpRequest, visit: Visit, home: str, *, wanted: str
     try:
         if request.FILES:
             take_token(f"upload:{visit.link.row_id if visit.link else visit.ip}", UPLOADS)
+        if not visit.live.anonymous:
+            key = str(visit.invitation_id) if visit.invitation_id or visit.form is None else visit.form.source_id
+            witness_device(key, ip=visit.ip, user_agent=request.headers.get("User-Agent", ""))
         saved = save_screen(
             visit,
             request.POST,
