@@ -265,7 +265,7 @@ def _fill_matrix(card: QuestionCard, rows: Sequence[MatrixRow], question: str, l
         )
         for row in rows
     ]
-    card.caption = gettext("The darker a cell, the larger its share of the row.")
+    card.caption = gettext("The stronger the colour of a cell, the larger its share of the row.")
 
 
 def _shade(cell: Share) -> str:
