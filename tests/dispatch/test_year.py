@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils.timezone import now
 
 from apps.customers.models import Customer
 from apps.dispatch import plans
@@ -134,7 +135,7 @@ def test_a_year_in_the_database_breaks_no_rule(nordwind: Company, time_machine: 
         if step % 20 == 0:
             Customer.records.filter(pk=some[2]).update(merged_into_id=some[3])
             Invitation.objects.filter(customer_id=some[2]).update(customer_id=some[3])
-            moved[some[2]] = moved[some[3]] = today
+            moved[some[2]] = moved[some[3]] = now()
     ledgers = defaultdict(list)
     for row in Invitation.objects.filter(state__in=["queued", "sent", "completed"]).order_by("created_at", "pk"):
         at = row.sent_at or row.send_at
