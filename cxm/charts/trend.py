@@ -49,7 +49,7 @@ class Frame:
     top_value: float
     most_labels: int
 
-    left, right, top, under = 34.0, 14.0, 14.0, 26.0
+    left, right, top, under = 42.0, 14.0, 14.0, 26.0
 
     @property
     def bottom(self) -> float:

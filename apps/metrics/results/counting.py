@@ -47,7 +47,11 @@ class Asked:
 
 @dataclass(slots=True)
 class NumberSpread:
-    """Numbers: their moments, quartiles, ends, and how many fall into bins of equal width from ``low`` on."""
+    """Numbers: their moments, quartiles, ends, and how many fall into bins of equal width from ``low`` on.
+
+    A bin is its first value, its end and its count. Of whole numbers the end is the largest in it, of others the place
+    where the next bin begins.
+    """
 
     n: int
     mean: float
@@ -209,25 +213,26 @@ def spread_numbers(rows: Rows, questions: Sequence[JoinedQuestion]) -> dict[str,
         ), spread AS (
             SELECT question, count(*) AS n, avg(value) AS mean, stddev_samp(value) AS deviation,
                    percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY value) AS quartiles,
-                   min(value) AS low, max(value) AS high
+                   min(value) AS low, max(value) AS high, bool_and(value = floor(value)) AS whole
               FROM said GROUP BY question
+        ), widths AS (
+            SELECT *, CASE WHEN low = high THEN 1
+                           WHEN whole THEN ceil((high - low + 1) / {MOST_BINS})
+                           ELSE (high - low) / {MOST_BINS} END AS width
+              FROM spread
         ), bins AS (
-            SELECT said.question,
-                   CASE WHEN spread.low = spread.high THEN 1 ELSE
-                       least(width_bucket(said.value, spread.low, spread.high, {MOST_BINS}), {MOST_BINS}) END AS bin,
-                   count(*) AS n
-              FROM said JOIN spread USING (question) GROUP BY 1, 2
+            SELECT said.question, least(floor((said.value - low) / width)::int + 1, {MOST_BINS}) AS bin, count(*) AS n
+              FROM said JOIN widths USING (question) GROUP BY 1, 2
         )
-        SELECT spread.question, spread.n, mean, deviation, quartiles, low, high,
+        SELECT widths.question, widths.n, mean, deviation, quartiles, low, high, whole, width,
                array_agg(bins.bin ORDER BY bins.bin), array_agg(bins.n ORDER BY bins.bin)
-          FROM spread JOIN bins USING (question)
-         GROUP BY 1, 2, 3, 4, 5, 6, 7
+          FROM widths JOIN bins USING (question)
+         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
     """
     found = {}
-    for name, n, mean, deviation, quartiles, low, high, bins, counts in _fetch(sql, [*given, *wanted]):
+    for name, n, mean, deviation, quartiles, low, high, whole, width, bins, counts in _fetch(sql, [*given, *wanted]):
         filled = dict(zip(bins, counts, strict=True))
-        width = (high - low) / MOST_BINS
-        spans = range(1, MOST_BINS + 1) if width else (1,)
+        last = min(MOST_BINS, int((high - low) // width) + 1)
         found[name] = NumberSpread(
             n,
             mean,
@@ -236,11 +241,18 @@ def spread_numbers(rows: Rows, questions: Sequence[JoinedQuestion]) -> dict[str,
             low,
             high,
             [
-                (low + (bin - 1) * width, high if bin == MOST_BINS else low + bin * width, filled.get(bin, 0))
-                for bin in spans
+                (low + (bin - 1) * width, _end_of(bin, last, low, high, width, whole=whole), filled.get(bin, 0))
+                for bin in range(1, last + 1)
             ],
         )
     return found
+
+
+def _end_of(bin: int, last: int, low: float, high: float, width: float, *, whole: bool) -> float:
+    """Where a bin ends: of whole numbers its largest, else where the next one begins."""
+    if bin == last:
+        return high
+    return low + bin * width - (1 if whole else 0)
 
 
 def sum_numbers(
