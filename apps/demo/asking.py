@@ -100,7 +100,7 @@ def _shop_answer(at: dt.datetime, units: dict[str, Unit], chance: random.Random)
         ]
     language = chance.choices(["de", "en"], weights=[4, 1])[0]
     words = [text for spoken, low, text in story.SHOP_WORDS if spoken == language and low == (score <= 3)]
-    if words and chance.random() < 0.3:
+    if words and chance.random() < 0.12:
         answers["words"] = chance.choice(words)
     return NewResponse(
         answers=answers,

@@ -222,7 +222,7 @@ def _answer(
             customer = chance.choice(customers)
             score = score_of(asked.metric, mood_on(asked, days_ago), chance)
             answers: dict[str, Any] = {score_question: score}
-            comment = _comment(asked, score, customer.language, chance)
+            comment = _comment(asked, score, customer, day, chance)
             if comment:
                 answers[comment_question] = comment
             at = dt.datetime.combine(day, dt.time(8 + chance.randrange(12), chance.randrange(60)), zone)
@@ -250,8 +250,9 @@ def _questions(definition: dict[str, Any]) -> tuple[str, str]:
     return score, next(q["id"] for q in questions if q["type"] == "text")
 
 
-def _comment(asked: Answering, score: int, language: str, chance: random.Random) -> str:
+def _comment(asked: Answering, score: int, customer: Customer, day: dt.date, chance: random.Random) -> str:
     """Words that fit the score, in the customer's language where the story has some."""
+    language = customer.language
     if chance.random() > COMMENT_SHARE:
         return ""
     points = POINTS[asked.metric]
@@ -265,7 +266,17 @@ def _comment(asked: Answering, score: int, language: str, chance: random.Random)
     own = [text for spoken, text in fitting if spoken == language]
     english = [text for spoken, text in fitting if spoken == "en"]
     choices = own or english
-    return chance.choice(choices) if choices else ""
+    if not choices:
+        return ""
+    text = chance.choice(choices)
+    return " ".join([text, *_additions(language if own else "en", level, customer, day)])
+
+
+def _additions(language: str, level: str, customer: Customer, day: dt.date) -> list[str]:
+    """None to two sentences more, by who says it when: people do not repeat each other word for word."""
+    own = random.Random(f"{customer.external_id}{day}")  # noqa: S311 - an invented company, not a secret
+    offered = story.ADDED[language][level]
+    return own.sample(offered, k=min(len(offered), own.choices((0, 1, 2), weights=(1, 4, 4))[0]))
 
 
 # -- ideas and invitations --------------------------------------------------------------------------------------------

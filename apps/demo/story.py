@@ -200,6 +200,77 @@ VERBATIMS: dict[str, list[tuple[str, str, str]]] = {
     ],
 }
 
+# What some of them add, so that no two say quite the same: by language and mood.
+ADDED: dict[str, dict[str, list[str]]] = {
+    "en": {
+        "high": [
+            "My sister switched last month because of it.",
+            "I read my meter in the app and that was all I had to do.",
+            "Three suppliers before you, none of them answered a letter within a week.",
+            "The heating runs, the price holds, the letters are short.",
+            "Even my father manages it, and he is eighty.",
+            "Please keep the person on the phone who called back on Friday.",
+        ],
+        "mid": [
+            "It took two evenings with the old bill beside me.",
+            "The prices for the night tariff are hard to find.",
+            "I would like to see last year next to this year.",
+            "We moved in March and the address is still wrong in one place.",
+            "The chat answers, though not always my question.",
+            "Perhaps I simply do not think about electricity that often.",
+        ],
+        "low": [
+            "I have written down every date, and it is a long list by now.",
+            "My neighbour pays less for the same flat.",
+            "If the notice period were shorter I would be gone.",
+            "Two letters on one day that contradict each other.",
+            "At work I would not get away with that.",
+            "I asked for a written answer in May and am still waiting.",
+        ],
+    },
+    "de": {
+        "high": [
+            "Meine Nachbarin ist deshalb auch gewechselt.",
+            "Zählerstand per App geschickt, fertig.",
+            "Die Abschläge stimmen seit einem Jahr auf den Euro.",
+            "Der Rückruf kam am selben Nachmittag.",
+            "So wünsche ich mir das auch von meiner Bank.",
+            "Mit Wärmepumpe und Wallbox lief es trotzdem ohne Rückfragen.",
+        ],
+        "mid": [
+            "Die App könnte mir den Verbrauch je Zimmer schätzen.",
+            "Beim Umzug im Frühjahr hakte es kurz mit der Adresse.",
+            "Den Nachttarif findet man nur über die Suche.",
+            "Ein Vergleich mit dem Vorjahr würde mir helfen.",
+            "Vielleicht frage ich beim nächsten Mal im Laden.",
+            "Zwei Ansprechpartner, zwei Auskünfte, am Ende passte es.",
+        ],
+        "low": [
+            "Ich habe inzwischen einen ganzen Ordner Schriftwechsel.",
+            "Im Mai um Antwort gebeten, bis heute nichts gehört.",
+            "Mein Bruder zahlt für dieselbe Wohnung weniger.",
+            "Zwei Briefe an einem Tag, die sich widersprechen.",
+            "Nach dreißig Jahren als Kunde hätte ich mehr erwartet.",
+            "Der Verbraucherzentrale habe ich es schon geschildert.",
+        ],
+    },
+    "es": {
+        "high": ["Mi hermano también se ha cambiado.", "La factura cabe en una página.", "Me llamaron el mismo día."],
+        "mid": ["La tarifa nocturna cuesta encontrarla.", "Me gustaría comparar con el año pasado."],
+        "low": ["Sigo esperando una respuesta por escrito.", "Dos cartas el mismo día que se contradicen."],
+    },
+    "fr": {
+        "high": ["Ma voisine a changé aussi.", "On m’a rappelé le jour même.", "La facture tient sur une page."],
+        "mid": ["Le tarif de nuit est difficile à trouver.", "J’aimerais comparer avec l’année dernière."],
+        "low": ["J’attends toujours une réponse écrite.", "Deux lettres le même jour qui se contredisent."],
+    },
+    "ar": {
+        "high": ["انتقلت أختي إليكم أيضا.", "اتصلوا بي في اليوم نفسه.", "الفاتورة في صفحة واحدة."],
+        "mid": ["من الصعب العثور على تعرفة الليل.", "أود المقارنة بالعام الماضي."],
+        "low": ["ما زلت أنتظر ردا مكتوبا.", "رسالتان في يوم واحد تناقض إحداهما الأخرى."],
+    },
+}
+
 PERSONAS = [
     {
         "name": "Lena K.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -101,7 +100,7 @@ def test_page_answers_whether_a_survey_may_be_asked_and_why_not(organization: Or
     assert Invitation.objects.count() == 1, "asking whether somebody may be asked asks nobody"
 
 
-@pytest.mark.parametrize("survey", ["x", "\x00", str(uuid4()), "'; drop table"])
+@pytest.mark.parametrize("survey", ["x", "\x00", "0193b7f0-0000-7000-8000-000000000001", "'; drop table"])
 def test_page_knows_no_other_survey(organization: Organization, analyst: Client, survey: str) -> None:
     assert analyst.get(page(organization, a_customer()), {"survey": survey}).status_code == 404
 
