@@ -20,6 +20,7 @@ from apps.dispatch.scanners import HEADLESS, PROGRAM, TOO_MANY_SCORES, TOO_SOON
 from apps.surveys.models import Survey
 from cxm.actor import Actor
 from cxm.db.platform import platform_rows
+from cxm.statistics import wilson_bounds
 
 DELIVERED_STATES = (Invitation.State.SENT, Invitation.State.COMPLETED)
 
@@ -129,13 +130,17 @@ def survey_facts(*, actor: Actor, survey: Survey) -> list[tuple[str, str]]:
     counts = response_counts(survey_ids=[survey.pk])
     if not counts.sent:
         return []
-    facts = [
-        (
-            _("Invitations answered"),
-            _("%(completed)d of %(delivered)d delivered")
-            % {"completed": counts.completed, "delivered": counts.delivered},
-        )
-    ]
+    low, high = wilson_bounds(counts.completed, counts.delivered) if counts.delivered else (0.0, 1.0)
+    answered = _("%(completed)d of %(delivered)d delivered") % {
+        "completed": counts.completed,
+        "delivered": counts.delivered,
+    }
+    rate = _("%(rate).0f %% (%(low).0f to %(high).0f)") % {
+        "rate": 100 * counts.completed / counts.delivered if counts.delivered else 0,
+        "low": 100 * low,
+        "high": 100 * high,
+    }
+    facts = [(_("Response rate"), f"{rate}, {answered}" if counts.delivered else answered)]
     hits = suspected_scanner_hits(survey)
     if hits:
         facts.append((_("Suspected scanner hits"), str(hits)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.integrity.devices import note_device
-from apps.surveys.registry import register_witness
+from apps.integrity.facts import coverage_facts
+from apps.surveys.registry import register_facts, register_witness
 from cxm.web.navigation import NavItem, register_nav
 
 register_nav(
@@ -19,4 +20,5 @@ register_nav(
     )
 )
 
+register_facts(coverage_facts)
 register_witness(note_device)

@@ -251,3 +251,24 @@ def test_the_api_says_what_the_pages_say(acme: Organization) -> None:
 def test_every_mark_is_explained_in_words() -> None:
     for flag in FLAGS.values():
         assert str(flag.label) and str(flag.why).endswith(".") and str(flag.caution).endswith(".")
+
+
+def test_a_survey_that_was_sent_says_its_response_rate_and_its_coverage(
+    acme: Organization, other: Organization
+) -> None:
+    with tenant(other):
+        asked(a_measured_touchpoint(), (elsewhere := an_experience()).customer, experience=elsewhere)
+    survey = a_measured_touchpoint()
+    seen = [an_experience(days=5) for _ in range(3)]
+    asked(survey, seen[0].customer, experience=seen[0], days=4)
+    address = f"/o/{acme.slug}/surveys/{survey.pk}/"
+    said = " ".join(body(signed_in(a_member(acme, "manager")), address).split())
+    assert "33 % (6 to 79) of 3 experiences in 90 days were asked about" in said
+    assert "0 of 1 delivered" in said
+
+
+def test_a_survey_that_was_never_sent_speaks_of_no_coverage(acme: Organization) -> None:
+    survey = a_measured_touchpoint()
+    an_experience(days=5)
+    said = body(signed_in(a_member(acme, "manager")), f"/o/{acme.slug}/surveys/{survey.pk}/")
+    assert "experiences in 90 days" not in said
