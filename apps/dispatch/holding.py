@@ -24,17 +24,19 @@ from cxm.scope import current_tenant_id
 
 
 def represent_invitation(row: Invitation) -> dict[str, Any]:
-    """An invitation for the person to read."""
+    """An invitation for the person to read, and for the colleague who hands it over: of an anonymous survey it does not
+    say whether it was answered."""
+    is_told = row.state != Invitation.State.COMPLETED or not row.survey.anonymous
     return {
         "id": str(row.pk),
         "survey": str(row.survey_id),
         "channel": row.channel,
         "language": row.language,
-        "state": row.state,
+        "state": row.state if is_told else Invitation.State.SENT.value,
         "reason": row.reason or None,
         "send_at": utc_text(row.send_at),
         "sent_at": utc_text(row.sent_at) if row.sent_at else None,
-        "completed_at": utc_text(row.completed_at) if row.completed_at else None,
+        "completed_at": utc_text(row.completed_at) if row.completed_at and is_told else None,
         "experienced_at": utc_text(row.experienced_at) if row.experienced_at else None,
         "attributes": row.attributes,
     }

@@ -11,6 +11,8 @@ from django.apps import apps
 from django.core.serializers.json import DjangoJSONEncoder
 from django.test import Client
 
+from apps.customers.holders import HOLDERS
+from apps.dispatch.models import Invitation
 from apps.organizations.models import Organization
 from apps.outbox.models import OutboxEvent
 from apps.surveys.links import respondent_token
@@ -85,3 +87,13 @@ def test_no_row_holds_both_the_answer_and_the_person_nor_shares_a_moment_or_an_i
     with tenant(acme):
         links = apps.get_model("dispatch", "LinkEvent").objects.filter(invitation=invitation)
         assert not links.exists()
+
+
+def test_a_copy_of_a_persons_data_does_not_say_whether_an_anonymous_survey_was_answered(acme: Organization) -> None:
+    with tenant(acme):
+        named, silent = a_survey("nps", relationship=True), a_survey("csat", anonymous=True)
+        customer = a_customer_to_ask()
+        told, kept = an_invitation(named, customer=customer), an_invitation(silent, customer=customer)
+        Invitation.objects.filter(pk__in=(told.pk, kept.pk)).update(state=Invitation.State.COMPLETED)
+        exported = {row["id"]: row["state"] for row in HOLDERS["invitations"].export(customer.pk)}
+    assert exported == {str(told.pk): "completed", str(kept.pk): "sent"}
