@@ -34,6 +34,9 @@ from apps.touchpoints.models import Channel
 from cxm.partitions import lowest_id
 from cxm.scope import current_tenant_id
 
+LONGEST: Final = 60.0
+"""Seconds after which counting a slice is given up: nobody waits for it any more."""
+
 _LOWEST: Final = UUID(int=0)
 _HIGHEST: Final = UUID(int=2**128 - 1)
 _FREQUENCY: Final = (
@@ -86,7 +89,7 @@ def counted_slice(
     """
     population, named = _population(trial.audience)
     named |= {"tenant": str(current_tenant_id()), "after": str(after or _LOWEST), "most": most}
-    with transaction.atomic(), for_sets(), connection.cursor() as cursor:
+    with transaction.atomic(), for_sets(LONGEST), connection.cursor() as cursor:
         cursor.execute(
             f"SELECT customer_id FROM ({population}) AS population WHERE customer_id > %(after)s"
             " ORDER BY customer_id OFFSET %(most)s - 1 LIMIT 1",

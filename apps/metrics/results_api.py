@@ -43,7 +43,7 @@ PARAMETERS = [
 class SurveyResultsView(ApiView):
     """What came of a survey."""
 
-    required_permissions = {"get": "metrics.view"}
+    required_permissions = {"get": "surveys.view"}
 
     @extend_schema(parameters=PARAMETERS, responses={200: RESULTS_SCHEMA})
     def get(self, request: Request, survey_id: UUID) -> Response:
@@ -53,7 +53,7 @@ class SurveyResultsView(ApiView):
         null then, and nothing else is told.
         """
         actor, organization = request.actor, request.organization  # type: ignore[attr-defined]
-        actor.require("surveys.view")
+        actor.require("metrics.view")
         survey = survey_facts(survey_id)
         if survey is None:
             raise Http404
@@ -67,7 +67,7 @@ class SurveyResultsView(ApiView):
 class SurveyTeamsView(ApiView):
     """A survey's scores by team."""
 
-    required_permissions = {"get": "metrics.view"}
+    required_permissions = {"get": "surveys.view"}
 
     @extend_schema(parameters=[*PARAMETERS[:2], *PARAMETERS[4:5]], responses={200: TEAMS_SCHEMA})
     def get(self, request: Request, survey_id: UUID) -> Response:
@@ -77,7 +77,7 @@ class SurveyTeamsView(ApiView):
         too few people.
         """
         actor, organization = request.actor, request.organization  # type: ignore[attr-defined]
-        actor.require("surveys.view")
+        actor.require("metrics.view")
         survey = survey_facts(survey_id)
         if survey is None:
             raise Http404

@@ -38,7 +38,7 @@ from cxm.api.problems import BadBody
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantModelSerializer, TenantSerializer, UtcDateTimeField, VersionNumberSerializer
 from cxm.api.viewsets import (
-    ApiViewSet,
+    ApiView,
     CreateMixin,
     DestroyMixin,
     ListMixin,
@@ -130,6 +130,13 @@ class SurveyTemplateSerializer(TenantSerializer):
     audience = serializers.ChoiceField(choices=Survey.Audience.choices)
     languages = serializers.ListField(child=serializers.CharField())
     definition = serializers.DictField()
+
+
+class SurveyTemplatesSerializer(TenantSerializer):
+    """Every template there is, in the form of a list."""
+
+    results = SurveyTemplateSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
 
 
 class CustomerReferenceSerializer(TenantSerializer):
@@ -350,18 +357,18 @@ class SurveyViewSet(TenantViewSet):
         return Answer(represent_versions(versions.all, compared))
 
 
-class SurveyTemplateViewSet(ApiViewSet):
-    """The catalogue of templates."""
+class SurveyTemplatesView(ApiView):
+    """The catalogue of templates: a short list that is always whole."""
 
-    required_permissions: ClassVar[dict[str, str]] = {"list": "surveys.view"}
+    required_permissions: ClassVar[dict[str, str]] = {"get": "surveys.view"}
 
     @extend_schema(
         parameters=[
             OpenApiParameter("languages", str, description="Codes, with commas; all with wordings by default.")
         ],
-        responses={200: SurveyTemplateSerializer(many=True)},
+        responses={200: SurveyTemplatesSerializer},
     )
-    def list(self, request: Request) -> Answer:
+    def get(self, request: Request) -> Answer:
         """Every template with its definition, the organisation's name filled in."""
         asked = request.query_params.get("languages", "")
         try:
@@ -450,6 +457,6 @@ class ResponseViewSet(ListMixin, RetrieveMixin, CreateMixin, DestroyMixin, Resou
 def register(router: ApiRouter) -> None:
     """Add this app's resources to `/api/v1/`."""
     router.register("surveys", SurveyViewSet, basename="survey")
-    router.register("survey-templates", SurveyTemplateViewSet, basename="survey-template")
+    router.register_view("survey-templates/", SurveyTemplatesView, name="survey-templates")
     router.register(r"surveys/(?P<survey_id>[^/.]+)/responses", ResponseViewSet, basename="response")
     router.register(r"surveys/(?P<survey_id>[^/.]+)/files", ResponseFileViewSet, basename="response-file")

@@ -352,7 +352,7 @@ def test_cards_and_actions_of_other_apps_stand_on_the_profile_by_right(
     acme: Organization, customer: Customer, manager: Client
 ) -> None:
     def load(actor: Actor, person: Customer) -> dict[str, object] | None:
-        return {"icon": "star", "title": f"About {person.name}"} if person.name != "Nobody" else None
+        return {"icon": "star", "title": f"Star of {person.name}"} if person.name != "Nobody" else None
 
     register_profile_section("test", 1, "members.view", load, "components/empty.html")
     register_profile_action(
@@ -361,14 +361,14 @@ def test_cards_and_actions_of_other_apps_stand_on_the_profile_by_right(
     register_profile_action("gone", 2, "members.view", label="Dead", icon="star", url_name="nowhere:page")
     try:
         text = manager.get(profile(customer)).content.decode()
-        assert "About Ada King" in text
+        assert "Star of Ada King" in text
         assert "Do it" in text
         assert "Dead" not in text
         agent = signed_in(a_member(acme, "agent")).get(profile(customer)).content.decode()
-        assert "About Ada King" not in agent
+        assert "Star of Ada King" not in agent
         assert "Do it" not in agent
         with tenant(acme):
             nobody = a_customer(name="Nobody")
-        assert "About" not in manager.get(profile(nobody)).content.decode()
+        assert "Star of" not in manager.get(profile(nobody)).content.decode()
     finally:
         del SECTIONS["test"], ACTIONS["test"], ACTIONS["gone"]
