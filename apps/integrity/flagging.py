@@ -7,10 +7,11 @@ are not looked at. Marks do not tell of themselves (apps/surveys/services/flags.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import connection
@@ -32,7 +33,7 @@ SAME_WORDS: Final = 3
 PRINTS_KEPT: Final = timedelta(days=62)
 
 _MOST_COMPARED: Final = 50
-"""Answers with one print that a comment is compared with, the nearest in time before and after."""
+"""Answers with one print that a comment is compared with: so many, the nearest in time, before it and after."""
 _PURGED_AT_ONCE: Final = 5_000
 
 
@@ -107,37 +108,16 @@ def _mark_alike(rows: Collection[Response]) -> None:
     add_flags(found, ALIKE)
 
 
-_NEIGHBOURS: Final = """
-    SELECT mine.response, near.response_id, r.comment, r.customer_id, r.occurred_at
-      FROM unnest(%(responses)s::uuid[], %(numbers)s::bigint[], %(times)s::timestamptz[]) AS mine(response, number, at)
-     CROSS JOIN LATERAL (
-           SELECT p.response_id FROM integrity_commentprint p
-            WHERE p.tenant_id = %(tenant)s AND p.number = mine.number
-              AND p.at BETWEEN mine.at - %(within)s AND mine.at + %(within)s
-            ORDER BY p.at DESC LIMIT %(most)s) AS near
-      JOIN surveys_response r ON r.tenant_id = %(tenant)s AND r.id = near.response_id
-     WHERE r.id <> mine.response
-"""
-
-
 def _groups_alike(rows: Collection[Response], prints: dict[UUID, list[int]]) -> set[UUID]:
-    """These answers, and their neighbours, where SAME_WORDS people said nearly the same. One query."""
+    """These answers, and their neighbours, where SAME_WORDS people said nearly the same. Two queries."""
     if not rows:
         return set()
-    asked = [(str(row.pk), number, row.occurred_at) for row in rows for number in prints[row.pk]]
-    values: dict[str, Any] = {
-        "responses": [pk for pk, _number, _at in asked],
-        "numbers": [number for _pk, number, _at in asked],
-        "times": [at for _pk, _number, at in asked],
-        "tenant": str(current_tenant_id()),
-        "within": SAME_WORDS_WITHIN,
-        "most": _MOST_COMPARED,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_NEIGHBOURS, values)
-        neighbours: dict[UUID, dict[UUID, tuple[str, UUID | None, datetime]]] = defaultdict(dict)
-        for mine, near, comment, customer, at in cursor.fetchall():
-            neighbours[mine][near] = (comment, customer, at)
+    near = _near(rows, prints)
+    others = Response.objects.filter(pk__in=set().union(*near.values())).values_list(
+        "pk", "comment", "customer_id", "occurred_at"
+    )
+    said = {pk: (comment, customer, at) for pk, comment, customer, at in others}
+    neighbours = {pk: {other: said[other] for other in found if other in said} for pk, found in near.items()}
     marked: set[UUID] = set()
     for row in rows:
         pairs = pairs_of(row.comment)
@@ -149,6 +129,39 @@ def _groups_alike(rows: Collection[Response], prints: dict[UUID, list[int]]) -> 
         same[row.pk] = (row.customer_id or row.pk, row.occurred_at)
         marked |= _crowd(same)
     return marked
+
+
+def _near(rows: Collection[Response], prints: dict[UUID, list[int]]) -> dict[UUID, set[UUID]]:
+    """By answer those that share a print with it within 30 days, for each print the nearest in time. One query.
+
+    The prints are read in one pass and put side by side here: joined in the database, a planner that knows nothing yet
+    of a table just filled walks through all of it once for every comment.
+    """
+    numbers = {number for row in rows for number in prints[row.pk]}
+    times = [row.occurred_at for row in rows]
+    kept = CommentPrint.objects.filter(
+        number__in=numbers, at__range=(min(times) - SAME_WORDS_WITHIN, max(times) + SAME_WORDS_WITHIN)
+    )
+    by_number: dict[int, list[tuple[datetime, UUID]]] = defaultdict(list)
+    for number, at, response in kept.values_list("number", "at", "response_id"):
+        by_number[number].append((at, response))
+    for those in by_number.values():
+        those.sort()
+    near: dict[UUID, set[UUID]] = {}
+    for row in rows:
+        near[row.pk] = set()
+        for number in prints[row.pk]:
+            those = by_number[number]
+            here = bisect_left(those, row.occurred_at, key=_when)
+            first = max(bisect_left(those, row.occurred_at - SAME_WORDS_WITHIN, key=_when), here - _MOST_COMPARED)
+            last = min(bisect_right(those, row.occurred_at + SAME_WORDS_WITHIN, key=_when), here + _MOST_COMPARED)
+            near[row.pk].update(response for _at, response in those[first:last])
+        near[row.pk].discard(row.pk)
+    return near
+
+
+def _when(kept: tuple[datetime, UUID]) -> datetime:
+    return kept[0]
 
 
 def _crowd(same: dict[UUID, tuple[UUID, datetime]]) -> set[UUID]:
