@@ -83,10 +83,10 @@ def test_without_scripts_filters_and_touches_work_as_plain_forms(
     page = watched.page
     page.select_option("#tl-kind", "call")
     page.get_by_role("button", name="Show").click()
-    assert page.locator("#timeline .cx-tl > li").count() == 1
+    expect(page.locator("#timeline .cx-tl > li")).to_have_count(1)
     page.get_by_role("link", name="Add touch").click()
     page.get_by_role("link", name="Visit", exact=True).click()
     page.fill("textarea[name=text]", "Saw the new shop")
     page.select_option("select[name=outcome]", "met")
     page.get_by_role("button", name="Save").click()
-    assert page.get_by_text("Saw the new shop").is_visible()
+    expect(page.get_by_text("Saw the new shop")).to_be_visible()

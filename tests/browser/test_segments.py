@@ -137,8 +137,9 @@ def test_segment_is_made_without_scripts(shop: Any, page_as: Callable[..., Any])
     form.fill("[name='r-0.a_event']", "Purchase")
     form.fill("[name='r-0.count']", "2")
     form.get_by_role("button", name="Count now").click()
-    assert form.locator("[data-count='4']").count() == 1
+    form.wait_for_selector("[data-count='4']")
     form.get_by_role("button", name="Make the segment").click()
+    form.wait_for_url("**/segments/*-*/")
     with tenant(organization):
         assert Segment.objects.get().size == 4
 
