@@ -11,6 +11,10 @@ ORGANIZATION_PAGES = [
     "dashboards",
     "imports",
     "integrity",
+    "opportunities",
+    "insights",
+    "workshops",
+    "paths",
     "journeys",
     "ideas",
     "collectors",
@@ -23,6 +27,8 @@ ORGANIZATION_PAGES = [
     "privacy",
     "messaging",
     "customers",
+    "comments",
+    "sharing",
     "organizations",
     "audit",
 ]
@@ -30,11 +36,13 @@ ORGANIZATION_PAGES = [
 PUBLIC_PAGES = [
     "console",
     "api",
+    "workshops",
     "collectors",
     "dispatch",
     "surveys",
     "interactions",
     "messaging",
+    "sharing",
     "organizations",
     "accounts",
 ]

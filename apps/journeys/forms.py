@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.journeys import content
-from apps.journeys.models import Card, Metric
+from apps.journeys.models import Evidence, Metric
 from apps.personas.models import Persona
 from apps.touchpoints.models import Touchpoint
 
@@ -85,7 +85,7 @@ class CardForm(forms.Form):
     """Text of a card and how well it is backed."""
 
     text = forms.CharField(label=_("Text"), max_length=content.CARD_LENGTH, widget=forms.Textarea(attrs={"rows": 3}))
-    evidence = forms.ChoiceField(label=_("Evidence"), choices=Card.Evidence.choices, initial=Card.Evidence.ASSUMPTION)
+    evidence = forms.ChoiceField(label=_("Evidence"), choices=Evidence.choices, initial=Evidence.ASSUMPTION)
 
 
 class PlaceForm(forms.Form):

@@ -1,0 +1,6 @@
+from cxm.apps import DomainAppConfig
+
+
+class SharingConfig(DomainAppConfig):
+    name = "apps.sharing"
+    label = "sharing"
