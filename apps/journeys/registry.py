@@ -1,7 +1,7 @@
 """What upper apps add to a map: scored insights, counts on its cards and steps, pages about it, actions of its cards.
 
-Filled from `apps/<x>/wiring.py` of the apps above (insights, opportunities, paths, workshops). Each source is asked once
-for a whole map, so that a map costs the same number of queries however large it is.
+Filled from `apps/<x>/wiring.py` of the apps above (insights, opportunities, paths, workshops). Each source is asked
+once for a whole map, so that a map costs the same number of queries however large it is.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class MapPage:
 
 @dataclass(frozen=True)
 class CardAction:
-    """An entry in the menu of the cards of a lane ("" = every lane), leading to `url_name` with ?journey=&step=&card=."""
+    """An entry in the menu of the cards of a lane ("" = every lane): `url_name` with ?journey=&step=&card=."""
 
     label: Any
     icon: str
