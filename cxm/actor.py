@@ -1,4 +1,4 @@
-"""Who does something: a signed-in person, an API key, a respondent, or the system itself.
+"""Who does something: a signed-in person, an API key, a respondent, a guest, or the system itself.
 
 Services take an actor first and ask it before they write. What an actor may do was decided when it was made, from
 the one role matrix (``apps.organizations.roles``): it is a value, it reads nothing.
@@ -12,7 +12,7 @@ from typing import Literal
 
 from cxm.errors import NotAllowed
 
-Kind = Literal["user", "key", "respondent", "system"]
+Kind = Literal["user", "key", "respondent", "guest", "system"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,17 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody acting in the organisation in force. ``name`` is what the audit log shows."""
+    """Somebody acting in the organisation in force. ``name`` is what the audit log shows.
+
+    ``things`` are single things a guest may do something with, as (permission, id); a guest has no other right.
+    """
 
     kind: Kind
     id: uuid.UUID | None = None
     name: str = ""
     ip: str | None = None
     grants: tuple[Grant, ...] = field(default=())
+    things: frozenset[tuple[str, uuid.UUID]] = frozenset()
 
     @classmethod
     def system(cls, why: str) -> Actor:
@@ -43,9 +47,16 @@ class Actor:
         """A person answering a survey, known by the link alone; holds no permission."""
         return cls(kind="respondent", ip=ip)
 
+    @classmethod
+    def guest(
+        cls, id: uuid.UUID, name: str, ip: str | None = None, *, things: frozenset[tuple[str, uuid.UUID]] = frozenset()
+    ) -> Actor:
+        """Somebody without an account, let in for a while to work on single ``things``; holds no permission."""
+        return cls(kind="guest", id=id, name=name, ip=ip, things=things)
+
     @property
     def user_id(self) -> uuid.UUID | None:
-        """The signed-in person's id, or None for keys, respondents and the system."""
+        """The signed-in person's id, or None for keys, respondents, guests and the system."""
         return self.id if self.kind == "user" else None
 
     @property
@@ -61,6 +72,10 @@ class Actor:
             permission in grant.permissions and (grant.units is None or unit_id is None or unit_id in grant.units)
             for grant in self.grants
         )
+
+    def can_with(self, permission: str, thing_id: uuid.UUID) -> bool:
+        """Whether the actor may do this with one thing: everywhere, or as a guest who was let in to it."""
+        return self.can(permission) or (permission, thing_id) in self.things
 
     def require(self, permission: str, unit_id: uuid.UUID | None = None) -> None:
         """Raise :class:`cxm.errors.NotAllowed` unless :meth:`can`."""

@@ -25,6 +25,7 @@ class AuditFilter(django_filters.FilterSet):
             ("user", _("People")),
             ("key", _("API keys")),
             ("respondent", _("Respondents")),
+            ("guest", _("Guests of workshops")),
             ("system", _("The system")),
         ],
         empty_label=_("Anybody"),
