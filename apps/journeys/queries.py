@@ -13,7 +13,8 @@ from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils.timezone import make_aware
 
-from apps.journeys.content import Difference, MapContent, changed_touchpoints, differences, touchpoint_keys
+from apps.journeys.content import MapContent, touchpoint_keys
+from apps.journeys.differences import Difference, changed_touchpoints, differences
 from apps.journeys.drafts import read_draft
 from apps.journeys.models import Journey, JourneyVersion, Stage, Step, StepTouchpoint
 from apps.metrics.filters import read_selection

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from apps.journeys import content
+from apps.journeys import content, differences
 from cxm.errors import DomainErrors
 
 
@@ -31,7 +31,7 @@ def a_map(*stages: Any, name: str = "Switching") -> Any:
 
 
 def sentences(old: Any, new: Any) -> list[str]:
-    return [difference.sentence for difference in content.differences(old, new)]
+    return [difference.sentence for difference in differences.differences(old, new)]
 
 
 def refused(stages: object) -> dict[str, str]:
@@ -158,13 +158,13 @@ def test_lanes_are_known_by_their_usual_names() -> None:
 
 def test_equal_versions_do_not_differ() -> None:
     same = a_map(stage("s", step("t", "form", cards=[card("c", "x")])))
-    assert content.differences(same, same) == []
+    assert differences.differences(same, same) == []
 
 
 def test_rewording_is_named_and_not_substantive() -> None:
     old = a_map(stage("s", step("t", belief=1, cards=[card("c", "x")])))
     new = a_map(stage("s", step("t", belief=-0.5, name="T2", cards=[card("c", "z")]), name="S2"), name="Moving")
-    found = content.differences(old, new)
+    found = differences.differences(old, new)
     assert [difference.sentence for difference in found] == [
         "Map renamed from “Switching” to “Moving”",
         "Stage “s” renamed to “S2”",
@@ -172,43 +172,43 @@ def test_rewording_is_named_and_not_substantive() -> None:
         "The team's view of “T2” changed from +1 to −0.5",
         "“x” reworded to “z”",
     ]
-    assert not content.is_substantive(found)
-    assert content.changed_touchpoints(old, new) == frozenset()
+    assert not differences.is_substantive(found)
+    assert differences.changed_touchpoints(old, new) == frozenset()
 
 
 def test_one_stage_moved_names_only_that_stage() -> None:
     old = a_map(*[stage(name, step(f"{name}1", name.lower())) for name in "ABCD"])
     new = a_map(*[stage(name, step(f"{name}1", name.lower())) for name in "BCDA"])
     assert sentences(old, new) == ["Stage “A” moved to position 4"]
-    assert content.changed_touchpoints(old, new) == {"a"}
+    assert differences.changed_touchpoints(old, new) == {"a"}
 
 
 def test_touchpoints_added_removed_and_moved_are_substantive() -> None:
     old = a_map(stage("s", step("one", "form", "call"), step("two")))
     new = a_map(stage("s", step("one", "mail"), step("two", "call")))
-    found = content.differences(old, new, {"form": "Form", "call": "Call", "mail": "Mail"}.__getitem__)
+    found = differences.differences(old, new, {"form": "Form", "call": "Call", "mail": "Mail"}.__getitem__)
     assert {difference.sentence for difference in found} == {
         "Touchpoint “Mail” added to “one”",
         "Touchpoint “Form” removed from “one”",
         "Touchpoint “Call” moved from “one” to “two”",
     }
     assert all(difference.substantive for difference in found)
-    assert content.changed_touchpoints(old, new) == {"form", "call", "mail"}
+    assert differences.changed_touchpoints(old, new) == {"form", "call", "mail"}
 
 
 def test_a_moved_step_changes_its_touchpoints_only() -> None:
     old = a_map(stage("s", step("one", "form")), stage("u", step("two", "call")))
     new = a_map(stage("s"), stage("u", step("two", "call"), step("one", "form")))
     assert sentences(old, new) == ["Step “one” moved from stage “s” to “u”"]
-    assert content.changed_touchpoints(old, new) == {"form"}
+    assert differences.changed_touchpoints(old, new) == {"form"}
 
 
 def test_a_pain_point_is_substantive_and_an_action_is_not() -> None:
     old = a_map(stage("s", step("t")))
     pain = a_map(stage("s", step("t", cards=[card("c", "Slow", "pain")])))
     action = a_map(stage("s", step("t", cards=[card("c", "Calls")])))
-    assert content.is_substantive(content.differences(old, pain))
-    assert not content.is_substantive(content.differences(old, action))
+    assert differences.is_substantive(differences.differences(old, pain))
+    assert not differences.is_substantive(differences.differences(old, action))
     assert sentences(pain, old) == ["“Slow” removed from Pain points of “t”"]
 
 
@@ -217,11 +217,11 @@ def test_a_removed_stage_is_said_once() -> None:
     new = a_map(stage("u", step("two")))
     assert sentences(old, new)[0] == "Stage “s” removed"
     assert "Step “one” removed from stage “s”" not in sentences(old, new)
-    assert content.changed_touchpoints(old, new) == {"form"}
+    assert differences.changed_touchpoints(old, new) == {"form"}
 
 
 def test_fewest_moves_are_found() -> None:
-    assert content.moved_items("abcde", "bcdea") == {"a"}
-    assert content.moved_items("abc", "cba") and len(content.moved_items("abc", "cba")) == 2
-    assert content.moved_items("abc", "xayc") == set()
-    assert content.moved_items("", "abc") == set()
+    assert differences.moved_items("abcde", "bcdea") == {"a"}
+    assert differences.moved_items("abc", "cba") and len(differences.moved_items("abc", "cba")) == 2
+    assert differences.moved_items("abc", "xayc") == set()
+    assert differences.moved_items("", "abc") == set()
