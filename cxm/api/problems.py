@@ -22,6 +22,7 @@ from rest_framework import exceptions, status
 from rest_framework.fields import get_error_detail
 from rest_framework.response import Response
 
+from cxm.db.limits import took_too_long
 from cxm.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -157,6 +158,10 @@ def problem_from_exception(exc: Exception) -> Response | None:
         case IntegrityError():
             logger.warning("constraint refused a write", exc_info=exc)
             code = 409
+        case OperationalError() if took_too_long(exc):
+            logger.warning("statement given up", exc_info=exc)
+            code = 503
+            detail = _("Answering this took too long and was stopped. Ask for a shorter period or use fewer filters.")
         case OperationalError():
             logger.error("database not available", exc_info=exc)
             code, headers = 503, {"Retry-After": "2"}

@@ -4,13 +4,16 @@ The settings ``cxm.tenant_id`` and ``cxm.user_id`` mirror :mod:`cxm.scope`. When
 transaction differs from the scope, the next statement is sent as ``SET LOCAL ...; <statement>`` in one message: no
 extra round trip, and nothing that outlives the transaction. SET LOCAL and not ``set_config()``, because Citus passes
 only the former on to its workers; one message and not two, because it also serves autocommit.
+
+The web server adds how long a statement may take (``DatabaseWrapper.statement_seconds``): a page whose question is too
+large ends with a clear answer instead of holding a worker. Jobs have all the time they need.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import psycopg2.extensions
 from django.conf import settings
@@ -101,6 +104,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
     creation_class = DatabaseCreation
 
+    #: How long one statement may take in this process, in seconds; None is without limit. Set by ``cxm.wsgi``.
+    statement_seconds: ClassVar[float | None] = None
+
     #: What the server knows in this transaction; None when that is not certain and must be said again.
     announced: Announced | None = _NONE
     _silent = False
@@ -139,7 +145,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if wanted == _NONE and self.announced == _NONE and (not self.is_app_role or self.announces_separately):
             return "", wanted
         # The app role also announces "none": a stray session-level SET behind a pooler must not stand in for a scope.
-        return f"SET LOCAL cxm.tenant_id = '{wanted.tenant}'; SET LOCAL cxm.user_id = '{wanted.user}'; ", wanted
+        prefix = f"SET LOCAL cxm.tenant_id = '{wanted.tenant}'; SET LOCAL cxm.user_id = '{wanted.user}'; "
+        if self.statement_seconds is not None and self.is_app_role:
+            prefix += f"SET LOCAL statement_timeout = '{int(self.statement_seconds * 1000)}ms'; "
+        return prefix, wanted
 
     def announce_now(self) -> None:
         """Announce in a message of its own, for what cannot carry a prefix: named cursors, COPY, procedures."""

@@ -28,6 +28,6 @@ class DatabaseOperations(PostgresOperations):
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> Any:
         """The statement without the announcement, so that logs and query counts read as written."""
         query = super().last_executed_query(cursor, sql, params)
-        while query and query.startswith("SET LOCAL cxm."):
+        while query and query.startswith(("SET LOCAL cxm.", "SET LOCAL statement_timeout ")):
             query = query.split("; ", 1)[1]
         return query

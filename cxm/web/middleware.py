@@ -10,8 +10,9 @@ from django.contrib.messages import constants as levels
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
+from cxm.db.limits import took_too_long
 from cxm.errors import DomainError
-from cxm.web.views import domain_error_response, is_htmx
+from cxm.web.views import domain_error_response, is_htmx, too_slow
 
 #: Every feature that browsers gate, switched off: no page of ours uses one.
 PERMISSIONS_POLICY = ", ".join(
@@ -67,7 +68,8 @@ class SecurityHeadersMiddleware:
 class DomainErrorMiddleware:
     """A ``DomainError`` that leaves a view becomes a page with its message (403, 404, 409, 412 or 422).
 
-    The request's transaction has been rolled back by then. The API has its own handler and never comes here.
+    A question that the database gave up because it took too long becomes a page that says so (503). The request's
+    transaction has been rolled back by then. The API has its own handler and never comes here.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -79,4 +81,6 @@ class DomainErrorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, DomainError):
             return domain_error_response(request, exception)
+        if took_too_long(exception):
+            return too_slow(request)
         return None

@@ -195,6 +195,12 @@ def domain_error_response(request: HttpRequest, error: DomainError) -> HttpRespo
     return _problem(request, status, detail=error.message, errors=[*error.errors])
 
 
+def too_slow(request: HttpRequest) -> HttpResponse:
+    """What somebody reads whose question the database could not answer in the time a page has."""
+    detail = gettext("Answering this took too long and was stopped. Choose a shorter period or fewer filters.")
+    return _problem(request, 503, detail=detail)
+
+
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's 400 handler: a request that no page of ours sends."""
     return _problem(request, 400)
@@ -266,4 +272,5 @@ _TITLES: dict[int, Callable[[], str]] = {
     409: lambda: gettext("This has changed meanwhile"),
     412: lambda: gettext("Somebody else changed this"),
     422: lambda: gettext("This cannot be done"),
+    503: lambda: gettext("This took too long"),
 }
