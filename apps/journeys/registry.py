@@ -78,7 +78,14 @@ class CardAction:
     lane: str = ""
 
 
+class BoardBar(Protocol):
+    """What stands between a map's tools and its board, as finished HTML; "" for nothing to say of this map now."""
+
+    def __call__(self, *, request: Any, journey_id: UUID) -> str: ...
+
+
 _insights: list[InsightSource] = []
+_bars: list[BoardBar] = []
 MARKS: dict[str, Mark] = {}
 PAGES: list[MapPage] = []
 CARD_ACTIONS: list[CardAction] = []
@@ -103,6 +110,16 @@ def register_page(page: MapPage) -> None:
 def register_card_action(action: CardAction) -> None:
     """Add an entry to the menu of cards."""
     CARD_ACTIONS.append(action)
+
+
+def register_board_bar(bar: BoardBar) -> None:
+    """Add a bar over the boards of maps; it brings its own script."""
+    _bars.append(bar)
+
+
+def board_bars(*, request: Any, journey_id: UUID) -> list[str]:
+    """The bars that have something to say of this map, for the board's page. One call of each."""
+    return [html for bar in _bars if (html := bar(request=request, journey_id=journey_id))]
 
 
 def insights_of(*, actor: Actor, journey_id: UUID) -> Mapping[str, StepInsights]:
