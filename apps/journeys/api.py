@@ -59,6 +59,10 @@ STAGES_SCHEMA: dict[str, Any] = {
                             "minimum": content.BELIEF_LOW,
                             "maximum": content.BELIEF_HIGH,
                         },
+                        "moment_of_truth": {"type": "boolean"},
+                        "evidence": {"type": "string", "enum": ["", *content.EVIDENCE]},
+                        "owner": {**ID, "type": ["string", "null"], "description": "The id of a colleague."},
+                        "review_date": {"type": ["string", "null"], "format": "date"},
                         "cards": {
                             "type": "array",
                             "items": {
@@ -74,12 +78,26 @@ STAGES_SCHEMA: dict[str, Any] = {
                                     },
                                     "text": {"type": "string", "minLength": 1, "maxLength": content.CARD_LENGTH},
                                     "evidence": {"type": "string", "enum": list(content.EVIDENCE)},
+                                    "image": {"type": "string", "description": "As an earlier answer named it."},
+                                    "owner": {**ID, "type": ["string", "null"]},
                                 },
                             },
                         },
                     },
                 },
             },
+        },
+    },
+}
+LANES_SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "maxItems": content.MAX_LANES,
+    "description": "The rows of cards in order; none are the standard ones. An empty title is the usual one.",
+    "items": {
+        "type": "object",
+        "properties": {
+            "key": {"type": "string", "maxLength": content.LANE_LENGTH},
+            "title": {"type": "string", "maxLength": content.LANE_LENGTH},
         },
     },
 }
@@ -127,12 +145,22 @@ class StagesField(serializers.JSONField):
     """The whole map; the service checks it and names each place that is wrong."""
 
 
+@extend_schema_field(LANES_SCHEMA)
+class LanesField(serializers.JSONField):
+    """The lanes; the service checks them."""
+
+
 class JourneySerializer(TenantSerializer):
     """A map's draft. Ids of stages, steps and cards are kept where they are sent back."""
 
     name = serializers.CharField(max_length=1000)
     persona = serializers.UUIDField(required=False, allow_null=True)
     metric = serializers.ChoiceField(choices=Metric.choices, required=False)
+    kind = serializers.ChoiceField(choices=Journey.Kind.choices, required=False)
+    as_is = serializers.UUIDField(required=False, allow_null=True)
+    lanes = LanesField(required=False, allow_null=True)
+    owner = serializers.UUIDField(required=False, allow_null=True)
+    review_date = serializers.DateField(required=False, allow_null=True)
     stages = StagesField(required=False, allow_null=True)
     id = serializers.UUIDField(read_only=True)
     version = serializers.IntegerField(read_only=True, allow_null=True)
@@ -150,6 +178,11 @@ class JourneySerializer(TenantSerializer):
             "name": instance.name,
             "persona": draft["persona"],
             "metric": instance.metric,
+            "kind": draft["kind"],
+            "as_is": str(instance.as_is_id) if instance.as_is_id else None,
+            "lanes": draft["lanes"],
+            "owner": str(instance.owner_id) if instance.owner_id else None,
+            "review_date": instance.review_date.isoformat() if instance.review_date else None,
             "stages": draft["stages"],
             "version": instance.published_version,
             "revision": instance.revision,
@@ -165,11 +198,15 @@ class JourneyVersionSerializer(TenantModelSerializer):
     published_at = UtcDateTimeField()
     in_force_from = UtcDateTimeField(allow_null=True)
     in_force_to = UtcDateTimeField(allow_null=True)
-    content = serializers.DictField()
+    content = serializers.SerializerMethodField()
 
     class Meta:
         model = JourneyVersion
         fields = ("version", "purpose", "published_at", "in_force_from", "in_force_to", "content")
+
+    def get_content(self, row: JourneyVersion) -> dict[str, Any]:
+        """The map, with every field a map has today."""
+        return dict(content.complete(row.content))
 
 
 class JourneyFilter(filters.FilterSet):

@@ -109,7 +109,10 @@ def build_board(
     stages = [drawing.stage(raw) for raw in view.content["stages"]]
     columns = [column for stage in stages for column in stage.columns]
     raw_steps = {step["id"]: step for stage in view.content["stages"] for step in stage["steps"]}
-    lanes = [_lane(view, key, columns, raw_steps, evidence) for key in lanes_of(view.content["stages"])]
+    lanes = [
+        _lane(view, key, columns, raw_steps, evidence)
+        for key in lanes_of(view.content["stages"], view.content["lanes"])
+    ]
     steps = [CurveStep(column.id, column.name, column.belief, column.places) for column in columns]
     return Board(
         stages=stages,
@@ -161,14 +164,15 @@ def _lane(view: MapView, key: str, columns: list[Column], raw_steps: Mapping[str
         "pain_points": _("What hurts"),
         "opportunities": _("What could be better"),
     }
+    title = lane_title(key, view.content["lanes"])
     cells = []
     for column in columns:
         cards = raw_steps[column.id]["cards"] if column.id else []
         notes = [_note(view, card) for card in cards if _shown(card, key, evidence)]
         cells.append((column, notes))
         if notes:
-            column.notes.append((lane_title(key), notes))
-    return Lane(key=key, title=lane_title(key), hint=hints.get(key, ""), icon=icon, css=css, cells=cells)
+            column.notes.append((title, notes))
+    return Lane(key=key, title=title, hint=hints.get(key, ""), icon=icon, css=css, cells=cells)
 
 
 def _shown(card: CardContent, lane: str, evidence: str) -> bool:

@@ -2,21 +2,27 @@
 
 Pure: nothing here reads or writes the database. A content is::
 
-    {"name", "persona": id | None, "metric": "nps"|"csat"|"ces",
+    {"name", "persona": id | None, "metric": "nps"|"csat"|"ces", "kind": "as_is"|"to_be", "lanes": [{"key", "title"}],
      "stages": [{"id", "name", "duration",
-                 "steps": [{"id", "name", "belief": -2..2 | None, "touchpoints": [key, ...],
-                            "cards": [{"id", "lane", "text", "evidence"}]}]}]}
+                 "steps": [{"id", "name", "belief": -2..2 | None, "moment_of_truth": bool,
+                            "evidence": "assumption"|"some"|"measured"|"", "owner": user id | None,
+                            "review_date": "YYYY-MM-DD" | None, "touchpoints": [key, ...],
+                            "cards": [{"id", "lane", "text", "evidence", "image": stored name | "",
+                                       "owner": user id | None}]}]}]}
 
 Ids stay with a stage, step or card over all versions of its map; that is what tells "renamed" from "removed and added".
-Touchpoints are named by key, which never changes once a touchpoint exists.
+Touchpoints are named by key, which never changes once a touchpoint exists. Versions frozen before a field was known
+lack it: `complete` fills it in, and every reader of a stored content goes through it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypedDict
+from datetime import date
+from typing import Any, TypedDict, cast
 
+from django.utils.dateparse import parse_date
 from django.utils.translation import gettext, gettext_lazy
 
 from cxm.errors import DomainErrors, FieldError
@@ -30,10 +36,12 @@ NAME_LENGTH = 120
 CARD_LENGTH = 1000
 DURATION_LENGTH = 60
 LANE_LENGTH = 40
+MAX_LANES = 24
 BELIEF_LOW, BELIEF_HIGH = -2.0, 2.0
 MAX_ERRORS = 50
 
 METRICS = ("nps", "csat", "ces")
+KINDS = ("as_is", "to_be")
 EVIDENCE = ("assumption", "some", "measured")
 
 STANDARD_LANES = {
@@ -46,6 +54,7 @@ OTHER_LANES = {
     "emotions": gettext_lazy("Feelings"),
     "backstage": gettext_lazy("Backstage"),
     "owner": gettext_lazy("Owner"),
+    "images": gettext_lazy("Pictures"),
 }
 LANE_ALIASES = {
     "action": "actions",
@@ -62,9 +71,14 @@ LANE_ALIASES = {
     "emotion": "emotions",
     "feeling": "emotions",
     "feelings": "emotions",
+    "image": "images",
+    "picture": "images",
+    "pictures": "images",
+    "owners": "owner",
 }
 RESERVED_LANES = frozenset({"touchpoint", "touchpoints"})
 
+IMAGE_NAME = re.compile(r"[0-9a-f-]{36}/journeys/[0-9a-f]{32}\.webp")
 TOUCHPOINT_KEY = re.compile(r"[a-z0-9_-]{1,64}")
 _NOT_WORD = re.compile(r"[^\w]+")
 
@@ -76,6 +90,8 @@ class CardContent(TypedDict):
     lane: str
     text: str
     evidence: str
+    image: str
+    owner: str | None
 
 
 class StepContent(TypedDict):
@@ -84,6 +100,10 @@ class StepContent(TypedDict):
     id: str
     name: str
     belief: float | None
+    moment_of_truth: bool
+    evidence: str
+    owner: str | None
+    review_date: str | None
     touchpoints: list[str]
     cards: list[CardContent]
 
@@ -97,13 +117,29 @@ class StageContent(TypedDict):
     steps: list[StepContent]
 
 
+class LaneContent(TypedDict):
+    """A row of cards; an empty title is the usual one of its key."""
+
+    key: str
+    title: str
+
+
 class MapContent(TypedDict):
-    """The whole map."""
+    """The whole map. No lanes are the standard ones."""
 
     name: str
     persona: str | None
     metric: str
+    kind: str
+    lanes: list[LaneContent]
     stages: list[StageContent]
+
+
+STEP_FACTS: dict[str, Any] = {"moment_of_truth": False, "evidence": "", "owner": None, "review_date": None}
+"""What is known of a step beside its name and belief, as it is while nobody said."""
+
+CARD_EXTRAS: dict[str, Any] = {"image": "", "owner": None}
+"""What a card may carry beside its text, as it is without it."""
 
 
 def lane_key(lane: str) -> str:
@@ -112,18 +148,44 @@ def lane_key(lane: str) -> str:
     return LANE_ALIASES.get(slug, slug)
 
 
-def lane_title(lane: str) -> str:
-    """What a person reads beside the lane."""
+def lane_title(lane: str, lanes: Iterable[LaneContent] = ()) -> str:
+    """What a person reads beside the lane: the title `lanes` give it, else the usual one."""
     key = lane_key(lane)
-    known = STANDARD_LANES.get(key) or OTHER_LANES.get(key)
+    own = next((given["title"] for given in lanes if given["key"] == key), "")
+    known = own or STANDARD_LANES.get(key) or OTHER_LANES.get(key)
     return str(known) if known else key.replace("_", " ").capitalize()
 
 
-def lanes_of(stages: Iterable[StageContent]) -> list[str]:
-    """Keys of the lanes to show: the four standard ones, then every other lane in use, in a steady order."""
+def lanes_of(stages: Iterable[StageContent], lanes: Iterable[LaneContent] = ()) -> list[str]:
+    """Keys of the lanes to show: those named (the standard ones when none is), then every other lane in use."""
     used = {lane_key(card["lane"]) for step in iter_steps(stages) for card in step["cards"]}
-    known = [key for key in OTHER_LANES if key in used]
-    return [*STANDARD_LANES, *known, *sorted(used - set(STANDARD_LANES) - set(OTHER_LANES))]
+    named = [lane["key"] for lane in lanes] or list(STANDARD_LANES)
+    known = [key for key in (*STANDARD_LANES, *OTHER_LANES) if key in used and key not in named]
+    return [*named, *known, *sorted(used - set(named) - set(known))]
+
+
+def complete(raw: Mapping[str, Any]) -> MapContent:
+    """A stored content with every field a content has today; what was not known when it was frozen is empty."""
+    return {
+        "name": raw["name"],
+        "persona": raw["persona"],
+        "metric": raw["metric"],
+        "kind": raw.get("kind", KINDS[0]),
+        "lanes": raw.get("lanes", []),
+        "stages": complete_stages(raw["stages"]),
+    }
+
+
+def complete_stages(stages: Iterable[Mapping[str, Any]]) -> list[StageContent]:
+    """Stored stages with every field they have today."""
+    return [
+        cast(StageContent, {**stage, "steps": [complete_step(step) for step in stage["steps"]]}) for stage in stages
+    ]
+
+
+def complete_step(step: Mapping[str, Any]) -> StepContent:
+    """A stored step with every field it has today."""
+    return cast(StepContent, {**STEP_FACTS, **step, "cards": [{**CARD_EXTRAS, **card} for card in step["cards"]]})
 
 
 def iter_steps(stages: Iterable[StageContent]) -> Iterator[StepContent]:
@@ -222,6 +284,35 @@ class _Reader:
             return None
         return float(value)
 
+    def flag(self, value: object, path: str) -> bool:
+        """True or false; None counts as false."""
+        if value is not None and not isinstance(value, bool):
+            self.refuse(path, gettext("Must be true or false."))
+        return value is True
+
+    def day(self, value: object, path: str) -> str | None:
+        """A date as YYYY-MM-DD; None when there is none."""
+        if value is None or value == "":
+            return None
+        if isinstance(value, date):
+            return value.isoformat()[:10]
+        try:
+            found = parse_date(value) if isinstance(value, str) else None
+        except ValueError:
+            found = None
+        if found is None:
+            self.refuse(path, gettext("Give a date as YYYY-MM-DD."))
+        return found.isoformat() if found else None
+
+    def image(self, value: object, path: str) -> str:
+        """The stored name of a picture that was uploaded to a map, as an earlier answer gave it; "" for none."""
+        if value is None or value == "":
+            return ""
+        if not isinstance(value, str) or not IMAGE_NAME.fullmatch(value):
+            self.refuse(path, gettext("Give the name of a picture that was uploaded to a map, or leave it out."))
+            return ""
+        return value
+
     def lane(self, value: object, path: str) -> str:
         """The name of a lane as it was sent; any name will do but that of the touchpoints' own lane."""
         lane = self.text(value, path, LANE_LENGTH)
@@ -282,6 +373,38 @@ def read_choice(value: object, path: str, choices: Sequence[str], default: str) 
     choice = reader.choice(value, path, choices, default)
     reader.finish()
     return choice
+
+
+def read_fact(name: str, value: object) -> Any:
+    """One of `STEP_FACTS` as a content holds it, or DomainErrors naming it. Who an owner is, is not looked up."""
+    reader = _Reader()
+    readers: dict[str, Callable[[object, str], Any]] = {
+        "moment_of_truth": reader.flag,
+        "evidence": lambda given, path: reader.choice(given, path, EVIDENCE, ""),
+        "owner": lambda given, path: reader.identifier(given, path) or None,
+        "review_date": reader.day,
+    }
+    found = readers[name](value, name)
+    reader.finish()
+    return found
+
+
+def read_lanes(value: object) -> list[LaneContent]:
+    """The lanes of a map in order, each `{"key", "title"}` or only its name; [] is the standard ones.
+
+    A title that is the usual one is kept as "". Raises DomainErrors with paths such as `lanes.2.title`.
+    """
+    reader = _Reader()
+    found: list[LaneContent] = []
+    for index, raw in enumerate(_limited(reader, reader.items(value, "lanes"), "lanes", MAX_LANES)):
+        lane: Mapping[str, Any] = {"title": raw} if isinstance(raw, str) else reader.mapping(raw, f"lanes.{index}")
+        title = reader.text(lane.get("title"), f"lanes.{index}.title", LANE_LENGTH, required=not lane.get("key"))
+        key = lane_key(reader.lane(lane.get("key") or title or None, f"lanes.{index}.key"))
+        if key and any(other["key"] == key for other in found):
+            reader.refuse(f"lanes.{index}", gettext("This lane stands here already."), "duplicate")
+        found.append({"key": key, "title": "" if title == lane_title(key) else title})
+    reader.finish()
+    return found
 
 
 def read_stages(value: object) -> list[StageContent]:
@@ -348,6 +471,10 @@ def _read_step(reader: _Reader, raw: object, path: str) -> StepContent:
         "id": reader.identifier(step.get("id"), f"{path}.id"),
         "name": reader.text(step.get("name"), f"{path}.name", NAME_LENGTH),
         "belief": reader.belief(step.get("belief"), f"{path}.belief"),
+        "moment_of_truth": reader.flag(step.get("moment_of_truth"), f"{path}.moment_of_truth"),
+        "evidence": reader.choice(step.get("evidence"), f"{path}.evidence", EVIDENCE, ""),
+        "owner": reader.identifier(step.get("owner"), f"{path}.owner") or None,
+        "review_date": reader.day(step.get("review_date"), f"{path}.review_date"),
         "touchpoints": _read_keys(reader, step.get("touchpoints"), f"{path}.touchpoints"),
         "cards": [_read_card(reader, card, f"{path}.cards.{index}") for index, card in enumerate(cards)],
     }
@@ -372,6 +499,8 @@ def _read_card(reader: _Reader, raw: object, path: str) -> CardContent:
         "lane": reader.lane(card.get("lane"), f"{path}.lane"),
         "text": reader.text(card.get("text"), f"{path}.text", CARD_LENGTH),
         "evidence": reader.choice(card.get("evidence"), f"{path}.evidence", EVIDENCE, "assumption"),
+        "image": reader.image(card.get("image"), f"{path}.image"),
+        "owner": reader.identifier(card.get("owner"), f"{path}.owner") or None,
     }
 
 
@@ -461,6 +590,11 @@ def belief_text(belief: float | None) -> str:
     if belief is None:
         return gettext("not set")
     return f"{belief:+g}".replace("-", "−") if belief else "0"
+
+
+def day_of(text: str | None) -> date | None:
+    """A stored date."""
+    return date.fromisoformat(text) if text else None
 
 
 def evidence_title(evidence: str) -> str:

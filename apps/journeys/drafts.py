@@ -10,8 +10,9 @@ from uuid import UUID
 
 from django.db.models import F
 
-from apps.journeys.content import MapContent, StageContent, StepContent, iter_steps, key_paths, lane_key
+from apps.journeys.content import MapContent, StageContent, StepContent, day_of, iter_steps, key_paths, lane_key
 from apps.journeys.models import Card, Journey, Stage, Step, StepTouchpoint
+from apps.journeys.people import owners_kept
 from apps.touchpoints.models import Touchpoint
 from cxm.errors import DomainErrors, FieldError
 from cxm.ids import uuid7
@@ -74,9 +75,20 @@ def _draft(
             "id": str(step.pk),
             "name": step.name,
             "belief": step.belief,
+            "moment_of_truth": step.moment_of_truth,
+            "evidence": step.evidence,
+            "owner": str(step.owner_id) if step.owner_id else None,
+            "review_date": step.review_date.isoformat() if step.review_date else None,
             "touchpoints": [place.key for place in places_of[step.pk]],
             "cards": [
-                {"id": str(card.pk), "lane": card.lane, "text": card.text, "evidence": card.evidence}
+                {
+                    "id": str(card.pk),
+                    "lane": card.lane,
+                    "text": card.text,
+                    "evidence": card.evidence,
+                    "image": card.image,
+                    "owner": str(card.owner_id) if card.owner_id else None,
+                }
                 for card in cards_of[step.pk]
             ],
         }
@@ -86,6 +98,8 @@ def _draft(
         "name": journey.name,
         "persona": str(journey.persona_id) if journey.persona_id else None,
         "metric": journey.metric,
+        "kind": journey.kind,
+        "lanes": journey.lanes,
         "stages": [
             {
                 "id": str(stage.pk),
@@ -117,9 +131,13 @@ def write_draft(journey: Journey, stages: list[StageContent]) -> None:
     """Replace all rows of a draft by these stages (with ids), in one insert a kind.
 
     Rows that keep their id get a higher version, so that nobody's older page can overwrite them unseen.
+    Owners who are no colleagues of this organisation are left out.
     """
     ids = touchpoint_ids(stages)
     versions = read_draft(journey).versions
+    owners = owners_kept(
+        item["owner"] for step in iter_steps(stages) for item in (step, *step["cards"]) if item["owner"]
+    )
     Stage.objects.filter(journey=journey).delete()
 
     def version(identifier: str) -> int:
@@ -136,6 +154,10 @@ def write_draft(journey: Journey, stages: list[StageContent]) -> None:
                 stage=row,
                 name=step["name"],
                 belief=step["belief"],
+                moment_of_truth=step["moment_of_truth"],
+                evidence=step["evidence"],
+                owner_id=owners.get(step["owner"] or ""),
+                review_date=day_of(step["review_date"]),
                 position=step_at,
                 version=version(step["id"]),
             )
@@ -155,6 +177,8 @@ def write_draft(journey: Journey, stages: list[StageContent]) -> None:
                         lane=card["lane"],
                         text=card["text"],
                         evidence=card["evidence"],
+                        image=card["image"],
+                        owner_id=owners.get(card["owner"] or ""),
                         position=in_lane[lane],
                         version=version(card["id"]),
                     )

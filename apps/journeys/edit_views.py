@@ -23,11 +23,9 @@ from apps.journeys.content import lane_title
 from apps.journeys.forms import BeliefForm, CardForm, PlaceForm, StageForm, StepForm
 from apps.journeys.models import Card, Journey, Stage, Step, StepTouchpoint
 from apps.journeys.services.edits import (
-    Change,
     Edit,
     EditConflict,
     place_beside,
-    public_state,
     stage_beside,
     step_beside,
     undo_and_redo,
@@ -314,9 +312,10 @@ def done(request: MemberRequest, journey: Journey, edit: Edit) -> HttpResponse:
     undo_possible, redo_possible = undo_and_redo(request.actor, journey)
     return JsonResponse(
         {
-            "changes": [public_change(change) for change in edit.changes],
+            "changes": [change.as_json() for change in edit.changes],
             "say": edit.said,
             "saved": saved_at(),
+            "revision": edit.revision,
             "undoable": edit.undoable and bool(edit.changes),
             "undo": undo_possible,
             "redo": redo_possible,
@@ -332,23 +331,13 @@ def conflicting(request: MemberRequest, journey: Journey, conflict: EditConflict
             "detail": conflict.message,
             "mine": conflict.mine,
             "theirs": conflict.theirs,
-            "changes": [public_change(conflict.change)],
+            "changes": [conflict.change.as_json()],
             "saved": saved_at(),
         }
         return JsonResponse(body, status=conflict.status)
     sent = [(name, value) for name, value in request.POST.items() if name not in ("version", "csrfmiddlewaretoken")]
     context = {"journey": journey, "conflict": conflict, "sent": sent}
     return render(request, "journeys/conflict.html", context, status=conflict.status)
-
-
-def public_change(change: Change) -> dict[str, Any]:
-    """A change as the board's script reads it."""
-    return {
-        "kind": change.kind,
-        "id": change.id,
-        "version": change.version,
-        "state": public_state(change, change.after),
-    }
 
 
 def saved_at() -> str:

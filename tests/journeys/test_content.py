@@ -27,7 +27,7 @@ def card(identifier: str, text: str, lane: str = "actions") -> Any:
 
 
 def a_map(*stages: Any, name: str = "Switching") -> Any:
-    return {"name": name, "persona": None, "metric": "nps", "stages": list(stages)}
+    return content.complete({"name": name, "persona": None, "metric": "nps", "stages": list(stages)})
 
 
 def sentences(old: Any, new: Any) -> list[str]:
@@ -52,7 +52,9 @@ def test_a_full_body_is_taken_and_completed() -> None:
     (found,) = content.read_stages(body)
     assert found["name"] == "Sign up"
     assert found["steps"][0]["belief"] == -1.0
-    assert found["steps"][0]["cards"] == [{"id": "", "lane": "pain", "text": "Slow", "evidence": "assumption"}]
+    assert found["steps"][0]["cards"] == [
+        {"id": "", "lane": "pain", "text": "Slow", "evidence": "assumption", "image": "", "owner": None}
+    ]
 
 
 def test_stages_steps_belief_and_cards_are_optional() -> None:

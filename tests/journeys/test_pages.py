@@ -200,6 +200,7 @@ def test_an_older_form_shows_both_versions_and_can_be_sent_again(acme: Any, jour
 def test_script_gets_the_change_its_version_and_what_can_be_undone(acme: Any, journey: Any, manager: Any) -> None:
     with tenant(acme):
         card = Card.objects.get(text="one")
+        other = str(Card.objects.get(text="two").pk)
     item = url(acme, f"{journey.pk}/cards/{card.pk}/")
     step = str(card.step_id)
     answer = manager.post(item, {"action": "move", "step": step, "position": "1"}, headers=script(card.version))
@@ -210,7 +211,16 @@ def test_script_gets_the_change_its_version_and_what_can_be_undone(acme: Any, jo
             "kind": "card",
             "id": str(card.pk),
             "version": card.version + 1,
-            "state": {"step": step, "lane": "actions", "text": "one", "evidence": "assumption", "position": 1},
+            "state": {
+                "step": step,
+                "lane": "actions",
+                "text": "one",
+                "evidence": "assumption",
+                "image": "",
+                "owner": None,
+                "position": 1,
+            },
+            "order": [other, str(card.pk)],
         }
     ]
     assert (body["undo"], body["redo"], body["reload"]) == (True, False, False)

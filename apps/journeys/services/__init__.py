@@ -20,6 +20,10 @@ from .edits import (
     rename_stage,
     rename_step,
     set_belief,
+    set_card_image,
+    set_card_owner,
+    set_lanes,
+    set_step_facts,
     undo_edit,
 )
 from .maps import archive_journey, create_journey, delete_journey, unarchive_journey, update_journey
@@ -50,6 +54,10 @@ __all__ = [
     "rename_step",
     "restore_version",
     "set_belief",
+    "set_card_image",
+    "set_card_owner",
+    "set_lanes",
+    "set_step_facts",
     "unarchive_journey",
     "undo_edit",
     "update_journey",

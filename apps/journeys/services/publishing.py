@@ -7,10 +7,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
-from apps.journeys.content import read_text, touchpoint_keys
+from apps.journeys.content import complete_stages, read_text, touchpoint_keys
 from apps.journeys.drafts import read_draft, touchpoint_ids, write_draft
 from apps.journeys.models import Journey, JourneyVersion, MapEdit
-from apps.journeys.services.maps import lock_journey, touch_draft
+from apps.journeys.services.locking import lock_journey
+from apps.journeys.services.maps import touch_draft
 from apps.outbox.services import emit
 from cxm.actor import Actor
 from cxm.errors import DomainError, NotFound
@@ -64,7 +65,7 @@ def restore_version(*, actor: Actor, journey: Journey, number: int) -> Journey:
     if version is None:
         raise NotFound(_("There is no such version."))
     before = read_draft(journey).content["stages"]
-    after = version.content["stages"]
+    after = complete_stages(version.content["stages"])
     write_draft(journey, after)
     change = {"kind": "map", "id": str(journey.pk), "before": before, "after": after}
     MapEdit.objects.filter(journey=journey, actor_id=actor.id, undone=True).delete()
