@@ -24,7 +24,7 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """An open link while somebody reads it. ``actor`` is the reader: nobody, with no more rights than the link gives."""
+    """An open link while somebody reads it. ``actor`` is the reader: nobody, with the rights the link gives."""
 
     link: ShareLink
     options: ShareOptions
@@ -61,8 +61,8 @@ class Describe(Protocol):
 class Shareable:
     """A kind of thing that can be shared. ``permission`` is what its maker must hold to see the thing.
 
-    ``render`` and ``open_file`` raise NotFound when the thing, the version or the file is gone: the reader then gets the
-    same answer as for a key that never was. ``check`` raises DomainError for options the thing cannot have.
+    ``render`` and ``open_file`` raise NotFound when the thing, the version or the file is gone: the reader then gets
+    the same answer as for a key that never was. ``check`` raises DomainError for options the thing cannot have.
     """
 
     kind: str

@@ -36,7 +36,7 @@ TRIES_BY_READER: Final = Limit(rate=1 / 60, burst=8)
 TRIES_BY_LINK: Final = Limit(rate=1 / 6, burst=60)
 """Guesses at a password: from one address, and at one link from everywhere."""
 PASS_HOURS: Final = 12
-_PASS_SALT: Final = "sharing.password"
+_PURPOSE: Final = "sharing.opened"
 
 
 @transaction.atomic
@@ -162,7 +162,7 @@ def try_password(link: ShareLink, password: str, reader: str) -> bool | None:
 
 def pass_of(link: ShareLink) -> str:
     """What a browser keeps once the password was right. Another password, or twelve hours, end it."""
-    return signing.dumps([str(link.pk), hash_of(link.password)], salt=_PASS_SALT)
+    return signing.dumps([str(link.pk), hash_of(link.password)], salt=_PURPOSE)
 
 
 def is_pass_of(link: ShareLink, text: str) -> bool:
@@ -170,7 +170,7 @@ def is_pass_of(link: ShareLink, text: str) -> bool:
     if not text or len(text) > 500:
         return False
     try:
-        said = signing.loads(text, salt=_PASS_SALT, max_age=PASS_HOURS * 3600)
+        said = signing.loads(text, salt=_PURPOSE, max_age=PASS_HOURS * 3600)
     except signing.BadSignature:
         return False
     return said == [str(link.pk), hash_of(link.password)]

@@ -226,6 +226,7 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "providers/": row("messaging.Provider", id="pk"),
     "segments/": row("segments.Segment", id="pk"),
     "segments/{id}/customers/": a_static_segment,
+    "share-links/": row("sharing.ShareLink", id="pk"),
     "send-plans/": row("dispatch.SendPlan", id="pk", plan_id="pk"),
     "send-plans/{id}/start/": a_plan_to_start,
     "send-plans/{id}/pause/": a_started_plan,
@@ -346,6 +347,12 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "PATCH members/{id}/": lambda: {"role": "analyst"},
     "POST personas/": lambda: {"name": text("Persona"), "needs": ["To know the price"]},
     "POST personas/{id}/publish/": lambda: {"purpose": "First"},
+    "POST share-links/": lambda: {
+        "kind": "journey",
+        "object_id": row("journeys.JourneyVersion", id="journey_id")()["id"],
+        "note": text("For the board"),
+    },
+    "PUT share-links/{id}/": lambda: {"note": text("For the board"), "options": {"version": "draft"}},
     "POST segments/": lambda: {
         "name": text("Segment"),
         "rule": {"all": [{"event": "Purchase", "count": {"op": ">=", "value": 2}, "within": {"days": 90}}]},
