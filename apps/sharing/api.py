@@ -55,7 +55,7 @@ class ShareLinkSerializer(TenantModelSerializer):
 
     class Meta:
         model = ShareLink
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "kind",
             "object_id",
@@ -86,7 +86,7 @@ class MadeShareLinkSerializer(ShareLinkSerializer):
     address = serializers.CharField(read_only=True)
 
     class Meta(ShareLinkSerializer.Meta):
-        fields = (*ShareLinkSerializer.Meta.fields, "address")
+        fields: tuple[str, ...] = (*ShareLinkSerializer.Meta.fields, "address")
 
 
 class ShareLinkFilter(filters.FilterSet):

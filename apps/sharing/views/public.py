@@ -33,7 +33,7 @@ COOKIE = "cx-share"
 MOST_BYTES = 4_000
 """Of a form that holds one password."""
 
-Draw = Callable[[HttpRequest, Shared, Shareable], HttpResponse]
+Draw = Callable[..., HttpResponse]
 
 
 def _with_link(draw: Draw) -> Callable[..., HttpResponseBase]:
@@ -90,7 +90,7 @@ def file(request: HttpRequest, shared: Shared, kind: Shareable, name: str) -> Ht
         raise NotFound
     found = kind.open_file(shared, name)
     response = HttpResponse(found.body, content_type=found.content_type)
-    response["Content-Disposition"] = content_disposition_header(not found.inline, found.filename)
+    response["Content-Disposition"] = content_disposition_header(not found.inline, found.filename) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
