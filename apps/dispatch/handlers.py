@@ -7,17 +7,27 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from apps.comments.models import CommentMention
+from apps.comments.registry import COMMENTABLES
 from apps.customers.models import Customer
 from apps.dispatch.models import Suppression
+from apps.dispatch.notices import send_notice
 from apps.dispatch.opt_out import is_opt_out
 from apps.dispatch.reports import hear_reports
 from apps.dispatch.services import complete_invitations
 from apps.dispatch.suppression import suppress
 from apps.dispatch.triggers import ask_about
+from apps.organizations.models import Organization
+from apps.organizations.queries import actor_for, members
 from apps.outbox.registry import handles
 from apps.surveys.live import published_definition
 from apps.surveys.models import Response
 from cxm.actor import Actor
+from cxm.scope import current_tenant_id
+from cxm.web.urls import org_url
 
 _ROWS_A_QUERY: Final = 2000
 
@@ -43,6 +53,36 @@ def ask_after_events(payloads: list[dict[str, Any]]) -> None:
 def hear_delivery(payloads: list[dict[str, Any]]) -> None:
     """Act on what providers reported."""
     hear_reports(UUID(payload["report"]) for payload in payloads)
+
+
+@handles("comments.person_mentioned", name="dispatch.tell_mentioned")
+def tell_mentioned(payload: dict[str, Any]) -> None:
+    """Write to somebody whom a comment calls upon, with what was said.
+
+    Nobody gets it who has looked already, who left, or who may no longer see what the comment is about.
+    """
+    rows = CommentMention.objects.select_related("user", "comment").filter(pk=payload["mention"], read_at=None)
+    mention = rows.first()
+    thing = COMMENTABLES.get(mention.comment.kind) if mention else None
+    if mention is None or thing is None:
+        return
+    organization = Organization.objects.get(pk=current_tenant_id())
+    here = members(Actor.system("notice")).filter(user_id=mention.user_id, is_active=True)
+    found = thing.find(actor_for(mention.user, organization), mention.comment.object_id) if here.exists() else None
+    if found is None:
+        return
+    with translation.override(mention.user.language):
+        names = {"name": mention.comment.author_name, "title": thing.title_of(found)}
+        send_notice(
+            recipient=mention.user,
+            identity=mention.pk,
+            subject=_("%(name)s mentioned you: %(title)s") % names,
+            lines=[_("%(name)s called upon you in a comment on “%(title)s”.") % names],
+            quote=mention.comment.body,
+            button=_("Open the comment"),
+            url=org_url(organization, "comments:mention", pk=mention.pk),
+            note=_("You get this because a colleague wrote your name after an @."),
+        )
 
 
 def _hear(response_ids: list[UUID]) -> None:

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from apps.accounts.models import User
 from apps.audit.services import record
+from apps.comments.services import forget_comments
 from apps.organizations.models import Membership
 from apps.outbox.services import emit
 from apps.personas import content
@@ -151,6 +152,7 @@ def delete_persona(*, actor: Actor, persona: Persona) -> None:
         archive_persona(actor=actor, persona=persona)
         return
     record(actor=actor, action="personas.deleted", target=persona)
+    forget_comments(kind="persona", object_id=persona.pk)
     persona.delete()
 
 

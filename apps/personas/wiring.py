@@ -1,4 +1,4 @@
-"""What this app adds to the shell."""
+"""What this app adds to the shell, and to what can be shared."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from uuid import UUID
 from django.utils.translation import gettext as translate
 from django.utils.translation import gettext_lazy as _
 
+import apps.personas.sharing  # noqa: F401 - personas can be shared
+from apps.comments.registry import register_commentable
 from apps.personas.models import Persona
 from apps.personas.queries import visible
 from apps.segments.registry import register_segment_use
@@ -37,6 +39,14 @@ def personas_bound_to(segment_ids: Collection[UUID]) -> Mapping[UUID, list[str]]
     return found
 
 
+register_commentable(
+    "persona",
+    url_name="personas:detail",
+    title_of=lambda persona: persona.name,
+    permission="personas.view",
+    model=Persona,
+    rows=visible,
+)
 register_segment_use("personas", personas_bound_to)
 register_nav(
     NavItem(

@@ -205,6 +205,7 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "activities/": row("interactions.Activity", id="pk"),
     "audit/": an_audit_entry,
     "collectors/": row("collectors.Collector", id="pk"),
+    "comments/": row("comments.Comment", id="pk"),
     "customers/": row("customers.Customer", id="pk", external_id="external_id"),
     "customers/{id}/unmerge/": a_person_of_two,
     "customers/{customer_id}/": row("customers.Customer", customer_id="pk"),
@@ -308,6 +309,13 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "PUT collectors/{id}/": lambda: {"kind": "poster", "name": text("Door"), "settings": {"headline": "How was it?"}},
     "POST collectors/{id}/revoke/": dict,
     "POST collectors/{id}/renew/": dict,
+    "POST comments/": lambda: {
+        "kind": "persona",
+        "object": row("personas.Persona", id="pk")()["id"],
+        "body": text("Is that so?"),
+    },
+    "PUT comments/{id}/": lambda: {"body": text("Is it?")},
+    "POST comments/{id}/resolve/": lambda: {"resolved": True},
     "POST activities/": lambda: {"name": text("Activity"), "kind": "calls", "success_event": "contract_signed"},
     "POST activities/{id}/customers/": lambda: {
         "customers": [row("customers.Customer", id="external_id")()["id"]],
