@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from apps.journeys import edit_views, views
+from apps.journeys import comment_views, edit_views, views
 
 app_name = "journeys"
 urlpatterns = [
     path("journeys/", views.journey_list, name="list"),
     path("journeys/new/", views.journey_create, name="create"),
     path("journeys/<uuid:pk>/", views.journey_detail, name="detail"),
+    path("journeys/comments/", comment_views.part_comments, name="part_comments"),
+    path("journeys/<uuid:pk>/comments/", comment_views.journey_comments, name="comments"),
     path("journeys/<uuid:pk>/edit/", views.journey_edit, name="edit"),
     path("journeys/<uuid:pk>/publish/", views.journey_publish, name="publish"),
     path("journeys/<uuid:pk>/versions/", views.journey_versions, name="versions"),

@@ -9,8 +9,11 @@ from uuid import UUID
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from apps.journeys.models import StepTouchpoint
+from apps.comments.registry import register_commentable
+from apps.journeys.commenting import comment_marks, commentable_maps, parts_of_map
+from apps.journeys.models import Journey, StepTouchpoint
 from apps.journeys.queries import journeys, touchpoints_of_journey, window_of
+from apps.journeys.registry import CardAction, MapPage, Mark, register_card_action, register_mark, register_page
 from apps.metrics.filters import read_selection
 from apps.metrics.queries import touchpoint_readings
 from apps.metrics.registry import register_touchpoint_filter
@@ -55,6 +58,20 @@ def search_journeys(actor: Actor, organization: Any, text: str, limit: int) -> l
 register_touchpoint_filter("journey", touchpoints_of_journey)
 register_scores(scores_of)
 register_uses("maps", title=_("Journey map"), permission="journeys.view", source=maps_of, keeps=True)
+register_commentable(
+    "journey",
+    url_name="journeys:comments",
+    title_of=lambda journey: journey.name,
+    permission="journeys.view",
+    model=Journey,
+    rows=commentable_maps,
+    anchors=parts_of_map,
+)
+register_page(MapPage(_("Comments"), "messages", "journeys:comments", "journeys.view", order=30))
+register_mark(
+    Mark("comments", _("Comments"), "message", "journeys.view", "journeys:part_comments", source=comment_marks)
+)
+register_card_action(CardAction(_("Comment"), "message-plus", "journeys:part_comments", "comments.write"))
 register_nav(
     NavItem(
         group="understand",
