@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.audit.services import record
+from apps.comments.services import forget_comments
 from apps.journeys.content import (
     MAX_ERRORS,
     StageContent,
@@ -124,6 +125,7 @@ def delete_journey(*, actor: Actor, journey: Journey) -> None:
         archive_journey(actor=actor, journey=journey)
         return
     record(actor=actor, action="journeys.deleted", target=journey)
+    forget_comments(kind="journey", object_id=journey.pk)
     journey.delete()
 
 
