@@ -1,15 +1,22 @@
-"""How two contents of a map differ, field by field, as a person would say it. Pure."""
+"""How two contents of a map differ, field by field, as a person would say it. Pure; contents are complete ones.
+
+Three weights: what changes customers' experience is substantive (metrics.md); what changes only how the map reads is
+cosmetic; the rest changes what the team knows, believes or answers for.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
 from apps.journeys.content import (
+    STANDARD_LANES,
     CardContent,
     MapContent,
     StageContent,
@@ -27,8 +34,9 @@ class Difference:
     """One thing that differs between two versions, as a person would say it.
 
     `substantive` follows metrics.md: a touchpoint, stage, step order or pain point added, removed or moved is; the
-    wording of a name or card and what the team believes never are. `touchpoints` are the keys whose experience the
-    difference changed.
+    wording of a name or card and what the team believes never are. `cosmetic` is what changes nothing but how the map
+    reads: another wording, order of cards, picture, lane. `touchpoints` are the keys whose experience the difference
+    changed. `item` is the id of the stage, step or card it is about, "" for the map.
     """
 
     kind: Literal["added", "removed", "moved", "renamed", "changed"]
@@ -36,19 +44,52 @@ class Difference:
     sentence: str
     substantive: bool
     touchpoints: frozenset[str] = frozenset()
+    cosmetic: bool = False
+    item: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """The shape of the API."""
+        return {
+            "kind": self.kind,
+            "what": self.what,
+            "item": self.item or None,
+            "sentence": self.sentence,
+            "substantive": self.substantive,
+            "cosmetic": self.cosmetic,
+            "touchpoints": sorted(self.touchpoints),
+        }
 
 
-def differences(old: MapContent, new: MapContent, touchpoint_name: Callable[[str], str] = str) -> list[Difference]:
-    """What has to be done to `old` to get `new`, from the whole map down to the cards. Empty when nothing differs.
+@dataclass(frozen=True)
+class Names:
+    """What readers call that which a content holds by key or id; what is not known is shown as it stands."""
 
-    `touchpoint_name` turns a key into the name a reader knows.
-    """
+    touchpoints: Mapping[str, str]
+    people: Mapping[str, str]
+    personas: Mapping[str, str]
+
+    def touchpoint(self, key: str) -> str:
+        return self.touchpoints.get(key, key)
+
+    def person(self, pk: str | None) -> str:
+        return self.people.get(pk, gettext("somebody who left")) if pk else gettext("nobody")
+
+    def persona(self, pk: str | None) -> str:
+        return self.personas.get(pk, gettext("a persona that is gone")) if pk else gettext("no persona")
+
+
+NO_NAMES = Names({}, {}, {})
+
+
+def differences(old: MapContent, new: MapContent, names: Names = NO_NAMES) -> list[Difference]:
+    """What has to be done to `old` to get `new`, from the whole map down to the cards. Empty when nothing differs."""
     return [
-        *_map_differences(old, new),
+        *_map_differences(old, new, names),
+        *_lane_differences(old, new),
         *_stage_differences(old["stages"], new["stages"]),
-        *_step_differences(old["stages"], new["stages"]),
-        *_touchpoint_differences(old["stages"], new["stages"], touchpoint_name),
-        *_card_differences(old["stages"], new["stages"]),
+        *_step_differences(old["stages"], new["stages"], names),
+        *_touchpoint_differences(old["stages"], new["stages"], names.touchpoint),
+        *_card_differences(old, new, names),
     ]
 
 
@@ -89,16 +130,49 @@ def moved_items(old: Sequence[str], new: Sequence[str]) -> set[str]:
     return set(common) - kept
 
 
-def _map_differences(old: MapContent, new: MapContent) -> Iterator[Difference]:
+def _map_differences(old: MapContent, new: MapContent, names: Names) -> Iterator[Difference]:
     if old["name"] != new["name"]:
         sentence = gettext("Map renamed from “%(old)s” to “%(new)s”") % {"old": old["name"], "new": new["name"]}
-        yield Difference("renamed", "map", sentence, False)
+        yield Difference("renamed", "map", sentence, False, cosmetic=True)
     if old["persona"] != new["persona"]:
-        yield Difference("changed", "map", gettext("The map belongs to another persona"), False)
+        sentence = gettext("The map belongs to %(new)s instead of %(old)s")
+        values = {"old": names.persona(old["persona"]), "new": names.persona(new["persona"])}
+        yield Difference("changed", "map", sentence % values, False)
     if old["metric"] != new["metric"]:
         sentence = gettext("Emotion is compared with %(new)s instead of %(old)s")
         values = {"old": old["metric"].upper(), "new": new["metric"].upper()}
         yield Difference("changed", "map", sentence % values, False)
+    if old["kind"] != new["kind"]:
+        is_to_be = new["kind"] == "to_be"
+        sentence = gettext("The map shows how it shall be") if is_to_be else gettext("The map shows how it is")
+        yield Difference("changed", "map", sentence, False)
+
+
+def _lane_differences(old: MapContent, new: MapContent) -> Iterator[Difference]:
+    before, after = _lane_titles(old), _lane_titles(new)
+    moved = moved_items(list(before), list(after))
+    for key, title in after.items():
+        if key not in before:
+            sentence = gettext("Lane “%(name)s” added") % {"name": title}
+            yield Difference("added", "map", sentence, False, cosmetic=True)
+            continue
+        if before[key] != title:
+            sentence = gettext("Lane “%(old)s” renamed to “%(new)s”") % {"old": before[key], "new": title}
+            yield Difference("renamed", "map", sentence, False, cosmetic=True)
+        if key in moved:
+            sentence = gettext("Lane “%(name)s” moved to position %(position)d")
+            values = {"name": title, "position": list(after).index(key) + 1}
+            yield Difference("moved", "map", sentence % values, False, cosmetic=True)
+    for key, title in before.items():
+        if key not in after:
+            sentence = gettext("Lane “%(name)s” taken off") % {"name": title}
+            yield Difference("removed", "map", sentence, False, cosmetic=True)
+
+
+def _lane_titles(content: MapContent) -> dict[str, str]:
+    """Titles of the lanes that are named, in order; what stands in other lanes is told card by card."""
+    keys = [lane["key"] for lane in content["lanes"]] or list(STANDARD_LANES)
+    return {key: lane_title(key, content["lanes"]) for key in keys}
 
 
 def _keys_on(steps: Iterable[StepContent]) -> frozenset[str]:
@@ -115,32 +189,32 @@ def _stage_differences(old: list[StageContent], new: list[StageContent]) -> Iter
                 "Stage “%(name)s” added with %(count)d step", "Stage “%(name)s” added with %(count)d steps", count
             )
             values = {"name": stage["name"], "count": count}
-            yield Difference("added", "stage", sentence % values, True, _keys_on(stage["steps"]))
+            yield Difference("added", "stage", sentence % values, True, _keys_on(stage["steps"]), item=identifier)
             continue
         was = before[identifier]
         if was["name"] != stage["name"]:
             sentence = gettext("Stage “%(old)s” renamed to “%(new)s”") % {"old": was["name"], "new": stage["name"]}
-            yield Difference("renamed", "stage", sentence, False)
+            yield Difference("renamed", "stage", sentence, False, cosmetic=True, item=identifier)
         if was["duration"] != stage["duration"]:
-            sentence = gettext("Duration of stage “%(name)s” is now “%(new)s”")
-            values = {"name": stage["name"], "new": stage["duration"]}
-            yield Difference("changed", "stage", sentence % values, False)
+            sentence = gettext("Duration of stage “%(name)s” changed from %(old)s to %(new)s")
+            values = {"name": stage["name"], "old": _quoted(was["duration"]), "new": _quoted(stage["duration"])}
+            yield Difference("changed", "stage", sentence % values, False, item=identifier)
         if identifier in moved:
             position = list(after).index(identifier) + 1
             sentence = gettext("Stage “%(name)s” moved to position %(position)d")
             values = {"name": stage["name"], "position": position}
-            yield Difference("moved", "stage", sentence % values, True, _keys_on(stage["steps"]))
+            yield Difference("moved", "stage", sentence % values, True, _keys_on(stage["steps"]), item=identifier)
     for identifier, stage in before.items():
         if identifier not in after:
             sentence = gettext("Stage “%(name)s” removed") % {"name": stage["name"]}
-            yield Difference("removed", "stage", sentence, True, _keys_on(stage["steps"]))
+            yield Difference("removed", "stage", sentence, True, _keys_on(stage["steps"]), item=identifier)
 
 
 def _placed_steps(stages: list[StageContent]) -> dict[str, tuple[StageContent, StepContent]]:
     return {step["id"]: (stage, step) for stage in stages for step in stage["steps"]}
 
 
-def _step_differences(old: list[StageContent], new: list[StageContent]) -> Iterator[Difference]:
+def _step_differences(old: list[StageContent], new: list[StageContent], names: Names) -> Iterator[Difference]:
     before, after = _placed_steps(old), _placed_steps(new)
     old_stages, new_stages = {stage["id"] for stage in old}, {stage["id"] for stage in new}
     reordered: set[str] = set()
@@ -153,27 +227,61 @@ def _step_differences(old: list[StageContent], new: list[StageContent]) -> Itera
         if identifier not in before:
             if stage["id"] in old_stages:
                 sentence = gettext("Step “%(name)s” added to stage “%(stage)s”") % values
-                yield Difference("added", "step", sentence, True, keys)
+                yield Difference("added", "step", sentence, True, keys, item=identifier)
             continue
         was_stage, was = before[identifier]
         if was["name"] != step["name"]:
             sentence = gettext("Step “%(old)s” renamed to “%(new)s”") % {"old": was["name"], "new": step["name"]}
-            yield Difference("renamed", "step", sentence, False)
+            yield Difference("renamed", "step", sentence, False, cosmetic=True, item=identifier)
         if was_stage["id"] != stage["id"]:
             sentence = gettext("Step “%(name)s” moved from stage “%(old)s” to “%(stage)s”")
-            yield Difference("moved", "step", sentence % {**values, "old": was_stage["name"]}, True, keys)
+            moved = {**values, "old": was_stage["name"]}
+            yield Difference("moved", "step", sentence % moved, True, keys, item=identifier)
         elif identifier in reordered:
             sentence = gettext("Step “%(name)s” moved within stage “%(stage)s”") % values
-            yield Difference("moved", "step", sentence, True, keys)
-        if was["belief"] != step["belief"]:
-            sentence = gettext("The team's view of “%(name)s” changed from %(old)s to %(new)s")
-            beliefs = {"old": belief_text(was["belief"]), "new": belief_text(step["belief"])}
-            yield Difference("changed", "step", sentence % {**values, **beliefs}, False)
+            yield Difference("moved", "step", sentence, True, keys, item=identifier)
+        for sentence in _fact_sentences(was, step, names):
+            yield Difference("changed", "step", sentence, False, item=identifier)
     for identifier, (stage, step) in before.items():
         if identifier not in after and stage["id"] in new_stages:
             sentence = gettext("Step “%(name)s” removed from stage “%(stage)s”")
             values = {"name": step["name"], "stage": stage["name"]}
-            yield Difference("removed", "step", sentence % values, True, frozenset(step["touchpoints"]))
+            keys = frozenset(step["touchpoints"])
+            yield Difference("removed", "step", sentence % values, True, keys, item=identifier)
+
+
+def _fact_sentences(was: StepContent, step: StepContent, names: Names) -> Iterator[str]:
+    """What the team says about a step beside its name and what stands on it."""
+    named = {"name": step["name"]}
+    if was["belief"] != step["belief"]:
+        beliefs = {"old": belief_text(was["belief"]), "new": belief_text(step["belief"])}
+        yield gettext("The team's view of “%(name)s” changed from %(old)s to %(new)s") % {**named, **beliefs}
+    if was["moment_of_truth"] != step["moment_of_truth"]:
+        is_now = gettext("“%(name)s” is a moment of truth now")
+        was_then = gettext("“%(name)s” is no moment of truth any more")
+        yield (is_now if step["moment_of_truth"] else was_then) % named
+    if was["evidence"] != step["evidence"]:
+        words = {"old": _evidence(was["evidence"]), "new": _evidence(step["evidence"])}
+        yield gettext("Evidence for “%(name)s” changed from %(old)s to %(new)s") % {**named, **words}
+    if was["owner"] != step["owner"]:
+        people = {"old": names.person(was["owner"]), "new": names.person(step["owner"])}
+        yield gettext("“%(name)s” belongs to %(new)s instead of %(old)s") % {**named, **people}
+    if was["review_date"] != step["review_date"]:
+        days = {"old": _day(was["review_date"]), "new": _day(step["review_date"])}
+        yield gettext("Review of “%(name)s” moved from %(old)s to %(new)s") % {**named, **days}
+
+
+def _evidence(evidence: str) -> str:
+    return evidence_title(evidence) if evidence else gettext("not said")
+
+
+def _day(text: str | None) -> str:
+    day = parse_date(text) if text else None
+    return date_format(day, "DATE_FORMAT") if day else gettext("no date")
+
+
+def _quoted(text: str) -> str:
+    return f"“{text}”" if text else gettext("not said")
 
 
 def _touchpoint_differences(
@@ -221,30 +329,59 @@ def _placed_cards(stages: list[StageContent]) -> dict[str, tuple[StepContent, Ca
     return {card["id"]: (step, card) for step in iter_steps(stages) for card in step["cards"]}
 
 
-def _card_differences(old: list[StageContent], new: list[StageContent]) -> Iterator[Difference]:
-    before, after = _placed_cards(old), _placed_cards(new)
+def _card_differences(old: MapContent, new: MapContent, names: Names) -> Iterator[Difference]:
+    before, after = _placed_cards(old["stages"]), _placed_cards(new["stages"])
     for identifier, (step, card) in after.items():
         lane = lane_key(card["lane"])
         lives = lane == "pain_points"
-        values = {"text": card["text"], "lane": lane_title(lane), "step": step["name"]}
+        values = {"text": card["text"], "lane": lane_title(lane, new["lanes"]), "step": step["name"]}
         if identifier not in before:
             sentence = gettext("“%(text)s” added to %(lane)s of “%(step)s”") % values
-            yield Difference("added", "card", sentence, lives)
+            yield Difference("added", "card", sentence, lives, item=identifier)
             continue
         was_step, was = before[identifier]
         if was["text"] != card["text"]:
             sentence = gettext("“%(old)s” reworded to “%(text)s”") % {**values, "old": was["text"]}
-            yield Difference("renamed", "card", sentence, False)
+            yield Difference("renamed", "card", sentence, False, cosmetic=True, item=identifier)
+        if was["image"] != card["image"]:
+            words = (
+                gettext("“%(text)s” has another picture") if card["image"] else gettext("“%(text)s” lost its picture")
+            )
+            yield Difference("changed", "card", words % values, False, cosmetic=True, item=identifier)
         if was["evidence"] != card["evidence"]:
-            sentence = gettext("Evidence for “%(text)s” is now: %(new)s")
-            yield Difference("changed", "card", sentence % {**values, "new": evidence_title(card["evidence"])}, False)
+            evidence = {"old": evidence_title(was["evidence"]), "new": evidence_title(card["evidence"])}
+            sentence = gettext("Evidence for “%(text)s” changed from %(old)s to %(new)s") % {**values, **evidence}
+            yield Difference("changed", "card", sentence, False, item=identifier)
+        if was["owner"] != card["owner"]:
+            people = {"old": names.person(was["owner"]), "new": names.person(card["owner"])}
+            sentence = gettext("“%(text)s” belongs to %(new)s instead of %(old)s") % {**values, **people}
+            yield Difference("changed", "card", sentence, False, item=identifier)
         if was_step["id"] != step["id"] or lane_key(was["lane"]) != lane:
             sentence = gettext("“%(text)s” moved to %(lane)s of “%(step)s”") % values
             pains = {lane, lane_key(was["lane"])}
-            yield Difference("moved", "card", sentence, "pain_points" in pains)
+            yield Difference("moved", "card", sentence, "pain_points" in pains, item=identifier)
+    yield from _order_differences(old["stages"], new)
     for identifier, (step, card) in before.items():
         if identifier not in after:
             lane = lane_key(card["lane"])
             sentence = gettext("“%(text)s” removed from %(lane)s of “%(step)s”")
-            values = {"text": card["text"], "lane": lane_title(lane), "step": step["name"]}
-            yield Difference("removed", "card", sentence % values, lane == "pain_points")
+            values = {"text": card["text"], "lane": lane_title(lane, old["lanes"]), "step": step["name"]}
+            yield Difference("removed", "card", sentence % values, lane == "pain_points", item=identifier)
+
+
+def _order_differences(old: list[StageContent], new: MapContent) -> Iterator[Difference]:
+    """One difference for each lane of a step whose cards stand in another order."""
+    before = {step["id"]: _by_lane(step) for step in iter_steps(old)}
+    for step in iter_steps(new["stages"]):
+        for lane, cards in _by_lane(step).items():
+            if moved_items(before.get(step["id"], {}).get(lane, []), cards):
+                sentence = gettext("Cards in %(lane)s of “%(step)s” stand in another order")
+                values = {"lane": lane_title(lane, new["lanes"]), "step": step["name"]}
+                yield Difference("moved", "card", sentence % values, False, cosmetic=True, item=step["id"])
+
+
+def _by_lane(step: StepContent) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for card in step["cards"]:
+        found.setdefault(lane_key(card["lane"]), []).append(card["id"])
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -13,8 +13,7 @@ from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils.timezone import make_aware
 
-from apps.journeys.content import MapContent, touchpoint_keys
-from apps.journeys.differences import Difference, changed_touchpoints, differences
+from apps.journeys.content import MapContent, complete, touchpoint_keys
 from apps.journeys.drafts import read_draft
 from apps.journeys.models import Journey, JourneyVersion, Stage, Step, StepTouchpoint
 from apps.metrics.filters import read_selection
@@ -58,15 +57,6 @@ class MapScores:
 
     version: int | None
     touchpoints: list[TouchpointScore]
-
-
-@dataclass(frozen=True)
-class VersionInHistory:
-    """A version, what it changed against the one before, and which touchpoints' scores start anew with it."""
-
-    version: JourneyVersion
-    differences: list[Difference]
-    changed: list[str]
 
 
 def journeys(actor: Actor) -> QuerySet[Journey]:
@@ -113,40 +103,13 @@ def version_view(journey: Journey, number: int | None) -> MapView:
     version = JourneyVersion.objects.filter(journey=journey, number=number or 0).first()
     if version is None:
         raise NotFound
-    return MapView(journey, version.content, _library(version.content), version.number)
+    content = complete(version.content)
+    return MapView(journey, content, _library(content), version.number)
 
 
 def _library(content: MapContent) -> dict[str, Touchpoint]:
     rows = Touchpoint.objects.filter(key__in=touchpoint_keys(content)).select_related("owner_unit")
     return {row.key: row for row in rows}
-
-
-def history(journey: Journey) -> list[VersionInHistory]:
-    """Every version with what it changed, newest first. Two queries."""
-    rows = list(JourneyVersion.objects.filter(journey=journey).select_related("published_by").order_by("-number"))
-    keys = {key for row in rows for key in row.touchpoint_ids}
-    names = dict(Touchpoint.objects.filter(key__in=keys).values_list("key", "name"))
-    found = []
-    for row, older in zip(rows, [*[dict(older.content) for older in rows[1:]], None], strict=False):
-        before = cast(MapContent | None, older)
-        changed = changed_touchpoints(before, row.content) if before else frozenset[str]()
-        found.append(
-            VersionInHistory(
-                row,
-                differences(before, row.content, lambda key: names.get(key, key)) if before else [],
-                sorted(names.get(key, key) for key in changed),
-            )
-        )
-    return found
-
-
-def unpublished(view: MapView) -> list[Difference]:
-    """What the draft changes against the published version; empty when nothing was published. One query."""
-    published = JourneyVersion.objects.filter(journey=view.journey, number=view.journey.published_version or 0).first()
-    if published is None:
-        return []
-    names = {key: row.name for key, row in view.touchpoints.items()}
-    return differences(published.content, view.content, lambda key: names.get(key, key))
 
 
 def touchpoints_of_journey(actor: Actor, pk: UUID) -> frozenset[UUID]:

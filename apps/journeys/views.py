@@ -108,45 +108,6 @@ def journey_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
     return render_page(request, "journeys/form.html", {"form": form, "journey": journey})
 
 
-@permission_required("journeys.publish")
-def journey_publish(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """What is about to be published, and why."""
-    journey = queries.journey_for(request.actor, pk)
-    form = PublishForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        with domain_errors_into(form):
-            version = services.publish_journey(actor=request.actor, journey=journey, **form.cleaned_data)
-            messages.success(request, _("Version %(number)d is published.") % {"number": version.number})
-            return see_other(request, org_url(request.organization, "journeys:detail", pk=pk))
-    differences = queries.unpublished(queries.draft_view(journey))
-    context = {"form": form, "journey": journey, "differences": differences}
-    return render_page(request, "journeys/publish.html", context)
-
-
-@permission_required("journeys.view")
-def journey_versions(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """What was published when and why, with what each version changed."""
-    journey = queries.journey_for(request.actor, pk)
-    may_edit = request.actor.can("journeys.edit")
-    context = {
-        "journey": journey,
-        "history": queries.history(journey),
-        "unpublished": queries.unpublished(queries.draft_view(journey)) if may_edit else [],
-        "may_edit": may_edit,
-    }
-    return render_page(request, "journeys/versions.html", context)
-
-
-@permission_required("journeys.edit")
-@require_POST
-def journey_restore(request: MemberRequest, pk: UUID, number: int) -> HttpResponse:
-    """Make the draft what a version was."""
-    journey = queries.journey_for(request.actor, pk)
-    services.restore_version(actor=request.actor, journey=journey, number=number)
-    messages.success(request, _("The draft is version %(number)d again. Undo brings it back.") % {"number": number})
-    return see_other(request, org_url(request.organization, "journeys:detail", pk=pk))
-
-
 @permission_required("journeys.edit")
 @require_POST
 def journey_archive(request: MemberRequest, pk: UUID) -> HttpResponse:

@@ -27,6 +27,7 @@ from .edits import (
     undo_edit,
 )
 from .maps import archive_journey, create_journey, delete_journey, unarchive_journey, update_journey
+from .pairs import make_to_be
 from .publishing import publish_journey, restore_version
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "delete_stage",
     "delete_step",
     "edit_card",
+    "make_to_be",
     "move_card",
     "move_place",
     "move_stage",
