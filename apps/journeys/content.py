@@ -158,7 +158,11 @@ def lane_title(lane: str, lanes: Iterable[LaneContent] = ()) -> str:
 
 def lanes_of(stages: Iterable[StageContent], lanes: Iterable[LaneContent] = ()) -> list[str]:
     """Keys of the lanes to show: those named (the standard ones when none is), then every other lane in use."""
-    used = {lane_key(card["lane"]) for step in iter_steps(stages) for card in step["cards"]}
+    return shown_lanes({lane_key(card["lane"]) for step in iter_steps(stages) for card in step["cards"]}, lanes)
+
+
+def shown_lanes(used: set[str], lanes: Iterable[LaneContent]) -> list[str]:
+    """As `lanes_of`, by the keys of the lanes in use."""
     named = [lane["key"] for lane in lanes] or list(STANDARD_LANES)
     known = [key for key in (*STANDARD_LANES, *OTHER_LANES) if key in used and key not in named]
     return [*named, *known, *sorted(used - set(named) - set(known))]
@@ -397,7 +401,8 @@ def read_lanes(value: object) -> list[LaneContent]:
     reader = _Reader()
     found: list[LaneContent] = []
     for index, raw in enumerate(_limited(reader, reader.items(value, "lanes"), "lanes", MAX_LANES)):
-        lane: Mapping[str, Any] = {"title": raw} if isinstance(raw, str) else reader.mapping(raw, f"lanes.{index}")
+        named = "key" if isinstance(raw, str) and (raw in STANDARD_LANES or raw in OTHER_LANES) else "title"
+        lane: Mapping[str, Any] = {named: raw} if isinstance(raw, str) else reader.mapping(raw, f"lanes.{index}")
         title = reader.text(lane.get("title"), f"lanes.{index}.title", LANE_LENGTH, required=not lane.get("key"))
         key = lane_key(reader.lane(lane.get("key") or title or None, f"lanes.{index}.key"))
         if key and any(other["key"] == key for other in found):

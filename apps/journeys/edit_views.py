@@ -1,76 +1,72 @@
-"""Single changes of a map: a page with plain forms for each thing on it, and the same addresses for the board's script.
+"""Single changes of a map: stages, steps, cards, touchpoints, undo and redo.
 
-The script asks for JSON and sends the version it saw as If-Match; a form sends it as a hidden field.
+Who may come here is decided where these views are given an address (`apps.journeys.urls.edit_urls`): members by their
+role, guests of a workshop by their code. The same pages answer both, under the address of the map they came by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django import forms
-from django.contrib import messages
-from django.http import HttpResponse, JsonResponse
-from django.shortcuts import render
-from django.utils import timezone
-from django.utils.formats import date_format
+from django.db import transaction
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from apps.journeys import queries, services
-from apps.journeys.content import lane_title
-from apps.journeys.forms import BeliefForm, CardForm, PlaceForm, StageForm, StepForm
-from apps.journeys.models import Card, Journey, Stage, Step, StepTouchpoint
-from apps.journeys.services.edits import (
-    Edit,
-    EditConflict,
-    place_beside,
-    stage_beside,
-    step_beside,
-    undo_and_redo,
+from apps.journeys import services
+from apps.journeys.access import map_to_edit
+from apps.journeys.addresses import map_context
+from apps.journeys.content import EVIDENCE, lane_title
+from apps.journeys.edit_pages import (
+    Action,
+    done,
+    given,
+    hidden_values,
+    item_page,
+    moves,
+    new_page,
+    number,
+    standing,
+    version_of,
 )
-from cxm.errors import DomainError, NotFound
+from apps.journeys.forms import BeliefForm, CardForm, LibraryForm, NewTouchpointForm, StageForm, StepForm
+from apps.journeys.library import library_for
+from apps.journeys.models import Card, Stage, Step, StepTouchpoint
+from apps.journeys.services.edits import Edit, stage_beside, step_beside
+from apps.touchpoints.models import Touchpoint
+from apps.touchpoints.services import create_touchpoint
+from cxm.errors import DomainError
 from cxm.ids import parse_uuid
-from cxm.web.forms import add_domain_errors, domain_errors_into
+from cxm.web.forms import add_domain_errors
 from cxm.web.http import MemberRequest
-from cxm.web.urls import org_url
-from cxm.web.views import permission_required, render_page, see_other, wants_json
-
-Action = Callable[[], Edit]
-
+from cxm.web.views import render_page, wants_json
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Stages and steps
 
 
-@permission_required("journeys.edit")
 def stage_new(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Add a stage, at the end or at `position`."""
-    journey = queries.journey_for(request.actor, pk)
+    journey = map_to_edit(request.actor, pk)
 
     def add(values: dict[str, Any]) -> Edit:
         position = number(request, "position")
-        return services.add_stage(actor=request.actor, journey=journey, position=position, **values)
+        return services.add_stage(actor=request.actor, journey=journey, position=position, **{"name": "", **values})
 
     return new_page(request, journey, StageForm, add, _("New stage"))
 
 
-@permission_required("journeys.edit")
 def stage_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
     """Rename, move or delete a stage."""
-    journey = queries.journey_for(request.actor, pk)
+    journey = map_to_edit(request.actor, pk)
     known: dict[str, Any] = {
         "actor": request.actor,
         "journey": journey,
         "stage_id": item,
         "version": version_of(request),
     }
-
-    def rename(values: dict[str, Any]) -> Edit:
-        if "duration" not in request.POST:
-            values.pop("duration")
-        return services.rename_stage(**known, **values)
 
     def move() -> Edit:
         position = stage_beside(journey, item, request.POST["action"])
@@ -82,25 +78,31 @@ def stage_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
         "delete": lambda: services.delete_stage(**known),
     }
     row = Stage.objects.filter(pk=item, journey=journey).first()
+    form = partial(StageForm, initial={"name": row.name, "duration": row.duration} if row else None)
     steps = list(Step.objects.filter(stage_id=item).order_by("position", "id")) if row else []
-    return item_page(request, journey, row, "stage", StageForm, rename, actions, title=_("Stage"), steps=steps)
+
+    def rename(values: dict[str, Any]) -> Edit:
+        return services.rename_stage(**known, **{"name": "", **values})
+
+    return item_page(
+        request, journey, row, "stage", without_files(form), rename, actions, title=_("Stage"), steps=steps
+    )
 
 
-@permission_required("journeys.edit")
 def step_new(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Add a step to the stage `stage`."""
-    journey = queries.journey_for(request.actor, pk)
+    journey = map_to_edit(request.actor, pk)
 
     def add(values: dict[str, Any]) -> Edit:
-        return services.add_step(actor=request.actor, journey=journey, stage_id=given(request, "stage"), **values)
+        stage = given(request, "stage")
+        return services.add_step(actor=request.actor, journey=journey, stage_id=stage, name=values.get("name", ""))
 
-    return new_page(request, journey, StepForm, add, _("New step"), hidden=("stage",))
+    return new_page(request, journey, partial(StepForm, only_name=True), add, _("New step"), hidden=("stage",))
 
 
-@permission_required("journeys.edit")
 def step_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
-    """Rename, move or delete a step, and say how the team thinks customers feel there."""
-    journey = queries.journey_for(request.actor, pk)
+    """Rename, move or delete a step, say what is known of it, and how the team thinks customers feel there."""
+    journey = map_to_edit(request.actor, pk)
     known: dict[str, Any] = {
         "actor": request.actor,
         "journey": journey,
@@ -127,18 +129,19 @@ def step_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
     row = Step.objects.filter(pk=item, stage__journey=journey).select_related("stage").first()
     places = StepTouchpoint.objects.filter(step=item).select_related("touchpoint").order_by("position", "id")
     cards = Card.objects.filter(step=item).order_by("lane", "position", "id")
+    form = partial(StepForm, step=row, asks_owner=request.actor.kind != "guest")
     return item_page(
         request,
         journey,
         row,
         "step",
-        StepForm,
-        lambda values: services.rename_step(**known, **values),
+        without_files(form),
+        lambda values: services.edit_step(**known, **values),
         actions,
         title=_("Step"),
         belief_form=BeliefForm(initial={"belief": row.belief if row else None}),
         places=places,
-        cards=[(lane_title(card.lane), card) for card in cards],
+        cards=[(lane_title(card.lane, journey.lanes), card) for card in cards],
     )
 
 
@@ -146,10 +149,9 @@ def step_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
 # Cards and touchpoints
 
 
-@permission_required("journeys.edit")
 def card_new(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Add a card to the lane `lane` of the step `step`."""
-    journey = queries.journey_for(request.actor, pk)
+    journey = map_to_edit(request.actor, pk)
 
     def add(values: dict[str, Any]) -> Edit:
         return services.add_card(
@@ -158,18 +160,19 @@ def card_new(request: MemberRequest, pk: UUID) -> HttpResponse:
             step_id=given(request, "step"),
             lane=request.POST.get("lane", ""),
             id=request.POST.get("id"),
-            **values,
+            position=number(request, "position"),
+            text=values.get("text", ""),
+            evidence=values.get("evidence", EVIDENCE[0]),
         )
 
     lane = request.POST.get("lane") or request.GET.get("lane", "")
-    title = _("New card in %(lane)s") % {"lane": lane_title(lane[:40].replace("\x00", ""))}
-    return new_page(request, journey, CardForm, add, title, hidden=("step", "lane"))
+    title = _("New card in %(lane)s") % {"lane": lane_title(lane[:40].replace("\x00", ""), journey.lanes)}
+    return new_page(request, journey, partial(CardForm, is_new=True), add, title, hidden=("step", "lane"))
 
 
-@permission_required("journeys.edit")
 def card_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
-    """Reword, move or delete a card."""
-    journey = queries.journey_for(request.actor, pk)
+    """Reword, move or delete a card; say how well it is backed and whose it is; give it a picture."""
+    journey = map_to_edit(request.actor, pk)
     known: dict[str, Any] = {
         "actor": request.actor,
         "journey": journey,
@@ -178,34 +181,71 @@ def card_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
     }
 
     def save(values: dict[str, Any]) -> Edit:
-        if "evidence" not in request.POST:
-            values.pop("evidence")
+        picture = values.pop("picture", None)
+        removed = values.pop("remove_picture", None)
+        if picture or removed:
+            values["picture"] = picture or None
         return services.edit_card(**known, **values)
 
     row = Card.objects.filter(pk=item, step__stage__journey=journey).select_related("step").first()
-    actions = moves(request, journey, "card", item, lambda **to: services.move_card(**known, **to))
+    lane = request.POST.get("lane") or None
+    actions = moves(request, journey, "card", item, lambda **to: services.move_card(**known, lane=lane, **to))
     actions["delete"] = lambda: services.delete_card(**known)
-    title = lane_title(row.lane) if row else ""
-    return item_page(request, journey, row, "card", CardForm, save, actions, title=title)
+    title = lane_title(row.lane, journey.lanes) if row else ""
+    form = partial(CardForm, card=row, asks_owner=request.actor.kind != "guest")
+    return item_page(request, journey, row, "card", form, save, actions, title=title)
 
 
-@permission_required("journeys.edit")
 def place_new(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """Place a touchpoint on the step `step`."""
-    journey = queries.journey_for(request.actor, pk)
+    """Place a touchpoint on the step `step`: one of the library, or a new one that the library gets with it."""
+    journey = map_to_edit(request.actor, pk)
+    may_create = request.actor.can("touchpoints.edit")
+    new_form = NewTouchpointForm(request.POST if "name" in request.POST else None)
+    if request.method == "POST":
+        try:
+            return done(request, journey, _placed(request, journey, new_form if may_create else None))
+        except DomainError as error:
+            if not new_form.is_bound or wants_json(request) or error.status in (403, 404):
+                raise
+            new_form.is_valid()
+            add_domain_errors(new_form, error)
+    search = LibraryForm(request.GET)
+    step = Step.objects.filter(pk=parse_uuid(request.GET.get("step")), stage__journey=journey).first()
+    context = {
+        **map_context(request, journey),
+        "step": step,
+        "found": library_for(search.text()),
+        "search": search,
+        "new_form": new_form if may_create else None,
+        "hidden": hidden_values(request, ("step", "position")),
+    }
+    return render_page(request, "journeys/place_new.html", context, partial="found")
 
-    def add(values: dict[str, Any]) -> Edit:
-        return services.place_touchpoint(
-            actor=request.actor, journey=journey, step_id=given(request, "step"), touchpoint=values["touchpoint"]
-        )
 
-    return new_page(request, journey, PlaceForm, add, _("Place a touchpoint"), hidden=("step",))
+@transaction.atomic
+def _placed(request: MemberRequest, journey: Any, new_form: NewTouchpointForm | None) -> Edit:
+    """Place what was sent: the touchpoint with the id `touchpoint`, or one made of `new_form`."""
+    if new_form is not None and new_form.is_bound:
+        values = {name: request.POST.get(name, "") for name in ("name", "channel")}
+        touchpoint = create_touchpoint(actor=request.actor, name=values["name"], channel=values["channel"] or None)
+    else:
+        found = Touchpoint.objects.filter(pk=parse_uuid(request.POST.get("touchpoint")), archived_at=None).first()
+        if found is None:
+            raise DomainError(_("Choose a touchpoint."), field="touchpoint")
+        touchpoint = found
+    return services.place_touchpoint(
+        actor=request.actor,
+        journey=journey,
+        step_id=given(request, "step"),
+        touchpoint=touchpoint,
+        position=number(request, "position"),
+        id=request.POST.get("id"),
+    )
 
 
-@permission_required("journeys.edit")
 def place_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
     """Move a touchpoint on the map or take it off."""
-    journey = queries.journey_for(request.actor, pk)
+    journey = map_to_edit(request.actor, pk)
     known: dict[str, Any] = {
         "actor": request.actor,
         "journey": journey,
@@ -223,173 +263,20 @@ def place_edit(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
 # Undo and redo
 
 
-@permission_required("journeys.edit")
 @require_POST
 def undo(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Take back the latest own change."""
-    journey = queries.journey_for(request.actor, pk)
+    journey = map_to_edit(request.actor, pk)
     return done(request, journey, services.undo_edit(actor=request.actor, journey=journey))
 
 
-@permission_required("journeys.edit")
 @require_POST
 def redo(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Do again what was undone last."""
-    journey = queries.journey_for(request.actor, pk)
+    journey = map_to_edit(request.actor, pk)
     return done(request, journey, services.redo_edit(actor=request.actor, journey=journey))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The two kinds of page, and the answers
-
-
-def new_page(
-    request: MemberRequest,
-    journey: Journey,
-    form_class: type[forms.Form],
-    add: Callable[[dict[str, Any]], Edit],
-    title: str,
-    hidden: tuple[str, ...] = (),
-) -> HttpResponse:
-    """A form that adds something; `hidden` parameters say where it goes."""
-    form = form_class(request.POST or None)
-    if request.method == "POST" and wants_json(request):
-        return done(request, journey, add(loose_values(form)))
-    if request.method == "POST" and form.is_valid():
-        with domain_errors_into(form):
-            return done(request, journey, add(form.cleaned_data))
-    source = request.POST if request.method == "POST" else request.GET
-    context = {
-        "journey": journey,
-        "form": form,
-        "title": title,
-        "hidden": [(name, source.get(name, "")) for name in (*hidden, "position") if source.get(name)],
-        "offers_touchpoint": form_class is PlaceForm,
-    }
-    return render_page(request, "journeys/new_item.html", context)
-
-
-def item_page(
-    request: MemberRequest,
-    journey: Journey,
-    row: Any,
-    kind: str,
-    form_class: type[forms.Form] | None,
-    save: Callable[[dict[str, Any]], Edit] | None,
-    actions: dict[str, Action],
-    **more: Any,
-) -> HttpResponse:
-    """A page for one thing on the map: its fields, its moves, and its end. POST does what `action` names."""
-    action = request.POST.get("action", "save")
-    form = None
-    if form_class:
-        initial = {name: getattr(row, name, "") for name in form_class.base_fields} if row else {}
-        form = form_class(request.POST if request.method == "POST" and action not in actions else None, initial=initial)
-    try:
-        if request.method == "POST" and action in actions:
-            return done(request, journey, actions[action]())
-        if request.method == "POST" and form and save and wants_json(request):
-            return done(request, journey, save(loose_values(form)))
-        if request.method == "POST" and form and save and form.is_valid():
-            return done(request, journey, save(form.cleaned_data))
-    except EditConflict as conflict:
-        return conflicting(request, journey, conflict)
-    except DomainError as error:
-        if form is None or not form.is_bound or wants_json(request) or error.status in (403, 404):
-            raise
-        add_domain_errors(form, error)
-    if row is None:
-        raise NotFound(_("This is not on the map any more."))
-    context = {"journey": journey, "row": row, "kind": kind, "form": form, "moves": list(actions), **more}
-    return render_page(request, "journeys/item.html", context)
-
-
-def done(request: MemberRequest, journey: Journey, edit: Edit) -> HttpResponse:
-    """Back to the board with what was done; for the script, the change as it now stands."""
-    if not wants_json(request):
-        messages.success(request, edit.said)
-        return see_other(request, org_url(request.organization, "journeys:detail", pk=journey.pk))
-    undo_possible, redo_possible = undo_and_redo(request.actor, journey)
-    return JsonResponse(
-        {
-            "changes": [change.as_json() for change in edit.changes],
-            "say": edit.said,
-            "saved": saved_at(),
-            "revision": edit.revision,
-            "undoable": edit.undoable and bool(edit.changes),
-            "undo": undo_possible,
-            "redo": redo_possible,
-            "reload": any(change.moves_columns for change in edit.changes),
-        }
-    )
-
-
-def conflicting(request: MemberRequest, journey: Journey, conflict: EditConflict) -> HttpResponse:
-    """412 with both sides; the form can be sent again on top of what is there now, knowing it."""
-    if wants_json(request):
-        body = {
-            "detail": conflict.message,
-            "mine": conflict.mine,
-            "theirs": conflict.theirs,
-            "changes": [conflict.change.as_json()],
-            "saved": saved_at(),
-        }
-        return JsonResponse(body, status=conflict.status)
-    sent = [(name, value) for name, value in request.POST.items() if name not in ("version", "csrfmiddlewaretoken")]
-    context = {"journey": journey, "conflict": conflict, "sent": sent}
-    return render(request, "journeys/conflict.html", context, status=conflict.status)
-
-
-def saved_at() -> str:
-    """ "All changes saved · 14:02", in the reader's time zone."""
-    return _("All changes saved · %(time)s") % {"time": date_format(timezone.localtime(), "H:i")}
-
-
-def standing() -> Edit:
-    """Nothing to do: it stands at that end already."""
-    return Edit((), _("It cannot go further in that direction."), undoable=False)
-
-
-def moves(
-    request: MemberRequest, journey: Journey, kind: str, item: UUID, move: Callable[..., Edit]
-) -> dict[str, Action]:
-    """The moves of a card or touchpoint: to a named step and position, or one place in a direction."""
-
-    def to_position() -> Edit:
-        return move(step_id=given(request, "step"), position=number(request, "position") or 0)
-
-    def one_place() -> Edit:
-        target = place_beside(journey, kind, item, request.POST["action"])
-        return standing() if target is None else move(step_id=target[0], position=target[1])
-
-    return {"move": to_position, "earlier": one_place, "later": one_place, "up": one_place, "down": one_place}
-
-
-def loose_values(form: forms.Form) -> dict[str, Any]:
-    """What the script sent of a form's fields, for the service to check; choices of rows are looked up here."""
-    form.is_valid()
-    values = {name: form.data.get(name, "") for name in form.fields}
-    values.update({name: value for name, value in form.cleaned_data.items() if name in form.data})
-    if "touchpoint" in form.fields and "touchpoint" not in form.cleaned_data:
-        raise DomainError(_("Choose a touchpoint."), field="touchpoint")
-    return values
-
-
-def version_of(request: MemberRequest) -> int | None:
-    """The version the sender saw: If-Match of the script, or the hidden field of a form."""
-    text = request.headers.get("If-Match", "").strip('"') or request.POST.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def given(request: MemberRequest, name: str) -> UUID:
-    """An id among the parameters. Raises DomainError naming it."""
-    identifier = parse_uuid(request.POST.get(name) or request.GET.get(name))
-    if identifier is None:
-        raise DomainError(_("Choose where it goes."), field=name, code="required")
-    return identifier
-
-
-def number(request: MemberRequest, name: str) -> int | None:
-    """A whole number among the parameters, None for anything else."""
-    text = request.POST.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
+def without_files(make_form: Any) -> Any:
+    """A form that takes no files, made as one that does."""
+    return lambda data, _files=None: make_form(data)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.journeys import content
-from apps.journeys.models import Evidence, Metric
+from apps.journeys.models import Card, Evidence, Metric, Step
+from apps.journeys.people import colleagues, named
 from apps.personas.models import Persona
-from apps.touchpoints.models import Touchpoint
+from cxm.channels import Channel
 
 OUTLINE = [_("Become aware"), _("Compare and decide"), _("Buy"), _("Use"), _("Get help")]
 STARTS = [("outline", _("A simple outline of five stages")), ("blank", _("Blank"))]
@@ -63,9 +64,32 @@ class StageForm(forms.Form):
 
 
 class StepForm(forms.Form):
-    """Name of a step."""
+    """Name of a step and what is known of it."""
 
     name = forms.CharField(label=_("Name"), max_length=content.NAME_LENGTH)
+    moment_of_truth = forms.BooleanField(
+        label=_("Moment of truth"), required=False, help_text=_("What happens here decides whether customers stay.")
+    )
+    evidence = forms.ChoiceField(
+        label=_("Evidence"), required=False, choices=[("", _("Nobody has said")), *Evidence.choices]
+    )
+    owner = forms.ChoiceField(label=_("Owner"), required=False)
+    review_date = forms.DateField(
+        label=_("Review on"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+
+    def __init__(
+        self, *args: Any, step: Step | None = None, only_name: bool = False, asks_owner: bool = True, **kwargs: Any
+    ) -> None:
+        if step is not None:
+            kwargs["initial"] = {name: getattr(step, name) for name in self.base_fields} | {"owner": step.owner_id}
+        super().__init__(*args, **kwargs)
+        if only_name:
+            self.fields = {"name": self.fields["name"]}
+        elif asks_owner:
+            self.fields["owner"].choices = owner_choices(step)  # type: ignore[attr-defined]
+        else:
+            del self.fields["owner"]
 
 
 class BeliefForm(forms.Form):
@@ -82,22 +106,69 @@ class BeliefForm(forms.Form):
 
 
 class CardForm(forms.Form):
-    """Text of a card and how well it is backed."""
+    """Text of a card, how well it is backed, whose it is, and its picture."""
 
     text = forms.CharField(label=_("Text"), max_length=content.CARD_LENGTH, widget=forms.Textarea(attrs={"rows": 3}))
     evidence = forms.ChoiceField(label=_("Evidence"), choices=Evidence.choices, initial=Evidence.ASSUMPTION)
+    owner = forms.ChoiceField(label=_("Owner"), required=False)
+    picture = forms.FileField(
+        label=_("Picture"),
+        required=False,
+        help_text=_("JPEG, PNG, GIF or WebP, at most 8 MB. It is drawn anew; the text of the card describes it."),
+        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/gif,image/webp"}),
+    )
+    remove_picture = forms.BooleanField(label=_("Remove the picture"), required=False)
+
+    def __init__(
+        self, *args: Any, card: Card | None = None, is_new: bool = False, asks_owner: bool = True, **kwargs: Any
+    ) -> None:
+        if card is not None:
+            kwargs["initial"] = {"text": card.text, "evidence": card.evidence, "owner": card.owner_id}
+        super().__init__(*args, **kwargs)
+        if is_new:
+            self.fields = {name: self.fields[name] for name in ("text", "evidence")}
+            return
+        if asks_owner:
+            self.fields["owner"].choices = owner_choices(card)  # type: ignore[attr-defined]
+        else:
+            del self.fields["owner"]
+        if card is not None and not card.image:
+            del self.fields["remove_picture"]
 
 
-class PlaceForm(forms.Form):
-    """A touchpoint to place on a step."""
+class LibraryForm(forms.Form):
+    """Looking for a touchpoint to place."""
 
-    touchpoint = forms.ModelChoiceField(
-        label=_("Touchpoint"), queryset=Touchpoint.objects.none(), empty_label=_("Choose a touchpoint")
+    q = forms.CharField(
+        label=_("Find a touchpoint"), required=False, max_length=120, widget=forms.TextInput(attrs={"type": "search"})
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["touchpoint"].queryset = Touchpoint.objects.filter(archived_at=None).order_by("name")  # type: ignore[attr-defined]
+    def text(self) -> str:
+        """What is looked for; "" for everything and for what cannot be looked for."""
+        return self.cleaned_data["q"] if self.is_valid() else ""
+
+
+class NewTouchpointForm(forms.Form):
+    """A touchpoint that the library gets while it is placed."""
+
+    name = forms.CharField(label=_("Name"), max_length=content.NAME_LENGTH)
+    channel = forms.ChoiceField(label=_("Channel"), choices=Channel.choices, initial=Channel.WEB)
+
+
+class DraftOwner(Protocol):
+    """A row of a map that may belong to a colleague."""
+
+    owner_id: Any
+
+
+def owner_choices(row: DraftOwner | None) -> list[tuple[str, Any]]:
+    """The colleagues who may own something, and who owns it now though they left. One or two queries."""
+    people = colleagues()
+    choices: list[tuple[str, Any]] = [("", _("Nobody yet")), *((person.id, person.name) for person in people)]
+    current = str(row.owner_id) if row is not None and row.owner_id else ""
+    if current and all(key != current for key, _name in choices):
+        choices += [(key, person.name) for key, person in named([current]).items()]
+    return choices
 
 
 class PublishForm(forms.Form):

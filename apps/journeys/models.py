@@ -125,6 +125,11 @@ class Card(TenantModel):
     class Meta:
         indexes = [models.Index(fields=["tenant", "step", "position"], name="card_order")]
 
+    @property
+    def picture_name(self) -> str:
+        """The part of the picture's stored name that its address holds."""
+        return self.image.rpartition("/")[2].removesuffix(".webp")
+
 
 class MapEdit(TenantModel):
     """One change of a draft with what stood there before and after: what undo and redo repeat, kept for seven days."""

@@ -55,6 +55,14 @@ def read_owner(value: object, field: str = "owner") -> UUID | None:
     return identifier
 
 
+def owner_named(value: object, current: str | None) -> str | None:
+    """The id of the owner somebody names; who owns it now may stay though they left. Raises DomainError as above."""
+    if current is not None and str(getattr(value, "pk", value) or "") == current:
+        return current
+    found = read_owner(value)
+    return str(found) if found else None
+
+
 def owner_kept(value: str | None) -> UUID | None:
     """The owner a stored state names, None when they are no colleague of this organisation any more."""
     return owners_kept([value]).get(value or "") if value else None

@@ -1,10 +1,42 @@
 """Addresses of the map pages."""
 
-from django.urls import path
+from __future__ import annotations
 
-from apps.journeys import comment_views, edit_views, views
+from collections.abc import Callable
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from apps.journeys import comment_views, edit_views, lane_views, sync_views, version_views, views
+from cxm.web.views import permission_required
 
 app_name = "journeys"
+
+Guard = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def edit_urls(edit: Guard, view: Guard, prefix: str = "") -> list[URLPattern]:
+    """The addresses through which a draft is changed, below the address of its map.
+
+    `edit` and `view` let somebody in or not: decorators such as `permission_required`. Every view takes `pk`, the map.
+    """
+    return [
+        path(f"{prefix}stages/new/", edit(edit_views.stage_new), name="stage_new"),
+        path(f"{prefix}stages/<uuid:item>/", edit(edit_views.stage_edit), name="stage"),
+        path(f"{prefix}steps/new/", edit(edit_views.step_new), name="step_new"),
+        path(f"{prefix}steps/<uuid:item>/", edit(edit_views.step_edit), name="step"),
+        path(f"{prefix}cards/new/", edit(edit_views.card_new), name="card_new"),
+        path(f"{prefix}cards/<uuid:item>/", edit(edit_views.card_edit), name="card"),
+        path(f"{prefix}places/new/", edit(edit_views.place_new), name="place_new"),
+        path(f"{prefix}places/<uuid:item>/", edit(edit_views.place_edit), name="place"),
+        path(f"{prefix}lanes/", edit(lane_views.lanes), name="lanes"),
+        path(f"{prefix}undo/", edit(edit_views.undo), name="undo"),
+        path(f"{prefix}redo/", edit(edit_views.redo), name="redo"),
+        path(f"{prefix}changes/", edit(sync_views.changes), name="changes"),
+        path(f"{prefix}pictures/<slug:name>/", view(sync_views.picture), name="picture"),
+    ]
+
+
 urlpatterns = [
     path("journeys/", views.journey_list, name="list"),
     path("journeys/new/", views.journey_create, name="create"),
@@ -19,14 +51,5 @@ urlpatterns = [
     path("journeys/<uuid:pk>/versions/<int:number>/restore/", version_views.journey_restore, name="restore"),
     path("journeys/<uuid:pk>/archive/", views.journey_archive, name="archive"),
     path("journeys/<uuid:pk>/delete/", views.journey_delete, name="delete"),
-    path("journeys/<uuid:pk>/stages/new/", edit_views.stage_new, name="stage_new"),
-    path("journeys/<uuid:pk>/stages/<uuid:item>/", edit_views.stage_edit, name="stage"),
-    path("journeys/<uuid:pk>/steps/new/", edit_views.step_new, name="step_new"),
-    path("journeys/<uuid:pk>/steps/<uuid:item>/", edit_views.step_edit, name="step"),
-    path("journeys/<uuid:pk>/cards/new/", edit_views.card_new, name="card_new"),
-    path("journeys/<uuid:pk>/cards/<uuid:item>/", edit_views.card_edit, name="card"),
-    path("journeys/<uuid:pk>/places/new/", edit_views.place_new, name="place_new"),
-    path("journeys/<uuid:pk>/places/<uuid:item>/", edit_views.place_edit, name="place"),
-    path("journeys/<uuid:pk>/undo/", edit_views.undo, name="undo"),
-    path("journeys/<uuid:pk>/redo/", edit_views.redo, name="redo"),
+    *edit_urls(permission_required("journeys.edit"), permission_required("journeys.view"), "journeys/<uuid:pk>/"),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import BinaryIO, Final, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from apps.journeys import content
 from apps.journeys.content import lane_key, lane_title
 from apps.journeys.models import Card, Journey
-from apps.journeys.people import read_owner
+from apps.journeys.people import owner_named
 from apps.journeys.services.edits.changes import Edit
 from apps.journeys.services.edits.keeping import add, change_rows
 from apps.journeys.services.edits.rows import get, landing, state_of
@@ -19,8 +19,11 @@ from apps.journeys.services.locking import lock_journey
 from cxm.actor import Actor
 from cxm.pictures import store_picture
 
-PICTURE_SIDE = 1200
+PICTURE_SIDE: Final = 1200
 """Pixels on the longer side of a picture on a card."""
+
+KEEP: Final = object()
+"""Says of an owner or a picture that it stays."""
 
 
 @transaction.atomic
@@ -57,9 +60,16 @@ def edit_card(
     card_id: UUID,
     text: str | None = None,
     evidence: str | None = None,
+    owner: object = KEEP,
+    picture: BinaryIO | object | None = KEEP,
     version: int | None = None,
 ) -> Edit:
-    """Reword a card or say how well it is backed; what is None stays."""
+    """Reword a card, say how well it is backed and whose it is, give it a picture or (None) take it off.
+
+    `owner` is a colleague, their id, or None for nobody. What is not named stays. A picture is drawn anew; old ones
+    stay stored, because published versions show them. Raises DomainError naming `text`, `evidence`, `owner` or
+    `picture`.
+    """
     journey = lock_journey(actor, journey)
     row = get(journey, "card", card_id)
     before = state_of(row)
@@ -68,40 +78,25 @@ def edit_card(
         after["text"] = content.read_card_text(text)
     if evidence is not None:
         after["evidence"] = content.read_choice(evidence, "evidence", content.EVIDENCE, before["evidence"])
+    if owner is not KEEP:
+        after["owner"] = owner_named(owner, before["owner"])
+    if picture is not KEEP:
+        file = cast(BinaryIO | None, picture)
+        after["image"] = store_picture(file, folder="journeys", longest_side=PICTURE_SIDE) if file else ""
     said = _("Changed “%(text)s”") % {"text": after["text"]}
     return change_rows(actor, journey, [("card", row, before, after)], version, said)
 
 
-@transaction.atomic
 def set_card_owner(*, actor: Actor, journey: Journey, card_id: UUID, owner: object, version: int | None = None) -> Edit:
     """Say which colleague a card belongs to; None or "" for nobody. Raises DomainError naming `owner`."""
-    journey = lock_journey(actor, journey)
-    row = get(journey, "card", card_id)
-    before = state_of(row)
-    found = read_owner(owner)
-    said = _("Changed the owner of “%(text)s”") % {"text": row.text}
-    after = {**before, "owner": str(found) if found else None}
-    return change_rows(actor, journey, [("card", row, before, after)], version, said)
+    return edit_card(actor=actor, journey=journey, card_id=card_id, owner=owner, version=version)
 
 
-@transaction.atomic
 def set_card_image(
     *, actor: Actor, journey: Journey, card_id: UUID, file: BinaryIO | None, version: int | None = None
 ) -> Edit:
-    """Put a picture on a card, drawn anew; None takes it off. Undo brings the other picture back.
-
-    Raises DomainError naming `picture` for a file that is too large or no picture. Old pictures stay, because
-    published versions show them.
-    """
-    journey = lock_journey(actor, journey)
-    row = get(journey, "card", card_id)
-    before = state_of(row)
-    if file is None:
-        said, name = _("Took the picture off “%(text)s”"), ""
-    else:
-        said, name = _("Put a picture on “%(text)s”"), store_picture(file, folder="journeys", longest_side=PICTURE_SIDE)
-    after = {**before, "image": name}
-    return change_rows(actor, journey, [("card", row, before, after)], version, said % {"text": row.text})
+    """Put a picture on a card; None takes it off. Raises DomainError naming `picture`."""
+    return edit_card(actor=actor, journey=journey, card_id=card_id, picture=file, version=version)
 
 
 @transaction.atomic

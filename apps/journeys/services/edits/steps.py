@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -10,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.journeys import content
 from apps.journeys.models import Journey, Step
-from apps.journeys.people import read_owner
+from apps.journeys.people import owner_named
 from apps.journeys.services.edits.changes import Edit, State
 from apps.journeys.services.edits.keeping import add, change_rows
 from apps.journeys.services.edits.rows import full_state, get, landing, state_of
@@ -31,15 +30,9 @@ def add_step(
     return add(actor, journey, "step", id, state, _("Added step “%(name)s”") % {"name": name})
 
 
-@transaction.atomic
 def rename_step(*, actor: Actor, journey: Journey, step_id: UUID, name: str, version: int | None = None) -> Edit:
     """Rename a step."""
-    journey = lock_journey(actor, journey)
-    row = get(journey, "step", step_id)
-    before = state_of(row)
-    name = content.read_name(name)
-    said = _("Renamed step to “%(name)s”") % {"name": name}
-    return change_rows(actor, journey, [("step", row, before, {**before, "name": name})], version, said)
+    return edit_step(actor=actor, journey=journey, step_id=step_id, name=name, version=version)
 
 
 @transaction.atomic
@@ -56,24 +49,41 @@ def set_belief(
     return change_rows(actor, journey, [("step", row, before, {**before, "belief": belief})], version, said)
 
 
-@transaction.atomic
 def set_step_facts(
     *, actor: Actor, journey: Journey, step_id: UUID, version: int | None = None, **facts: object
 ) -> Edit:
-    """Say what is known of a step: `moment_of_truth` (bool), `evidence` ("" while nobody said), `owner` (a colleague
-    or their id), `review_date` (YYYY-MM-DD). What is not named stays. Raises DomainErrors naming the fact."""
+    """Say what is known of a step: see :func:`edit_step`."""
+    return edit_step(actor=actor, journey=journey, step_id=step_id, version=version, **facts)
+
+
+@transaction.atomic
+def edit_step(
+    *,
+    actor: Actor,
+    journey: Journey,
+    step_id: UUID,
+    name: str | None = None,
+    version: int | None = None,
+    **facts: object,
+) -> Edit:
+    """Rename a step and say what is known of it: `moment_of_truth` (bool), `evidence` ("" while nobody said), `owner`
+    (a colleague, their id, or None), `review_date` (YYYY-MM-DD or None). What is not named stays.
+
+    Raises DomainError naming the field.
+    """
     journey = lock_journey(actor, journey)
     row = get(journey, "step", step_id)
     before = state_of(row)
-    found: dict[str, Any] = {}
-    for name, value in facts.items():
-        if name == "owner":
-            owner = before["owner"] if str(value or "") == before["owner"] else read_owner(value)
-            found[name] = str(owner) if owner else None
-        else:
-            found[name] = content.read_fact(name, value)
-    said = _("Changed what is known of step “%(name)s”") % {"name": row.name}
-    return change_rows(actor, journey, [("step", row, before, {**before, **found})], version, said)
+    after = dict(before)
+    if name is not None:
+        after["name"] = content.read_name(name)
+    for fact, value in facts.items():
+        after[fact] = owner_named(value, before["owner"]) if fact == "owner" else content.read_fact(fact, value)
+    if after["name"] != before["name"]:
+        said = _("Renamed step to “%(name)s”") % {"name": after["name"]}
+    else:
+        said = _("Changed what is known of step “%(name)s”") % {"name": row.name}
+    return change_rows(actor, journey, [("step", row, before, after)], version, said)
 
 
 @transaction.atomic
