@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import Any
 
 from django import forms
-from django.forms.utils import flatatt
 from django.http import QueryDict
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from apps.customers.models import Customer
@@ -18,24 +14,10 @@ from apps.dashboards.flags import WORDS
 from apps.metrics.counting import SurveyFacts
 from apps.organizations.unit_tree import UnitTree
 from apps.touchpoints.models import Channel
+from cxm.web.forms import PlainSelect
 
 USUAL_DAYS = 90
 ANY = [("", _("Any"))]
-SELECTED = mark_safe(" selected")  # a literal
-
-
-class PlainSelect(forms.Select):
-    """A select written at once. Django's renders every option through a template of its own, most of a page's time."""
-
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        chosen = "" if value is None else str(value)
-        options = format_html_join(
-            "",
-            '<option value="{}"{}>{}</option>',
-            ((key, SELECTED if str(key) == chosen else "", label) for key, label in self.choices),
-        )
-        written = flatatt({**self.build_attrs(self.attrs, attrs), "name": name})
-        return format_html("<select{}>{}</select>", written, options)
 
 
 class ScoreFilterForm(forms.Form):

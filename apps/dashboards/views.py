@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet, Value
+from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext, ngettext
@@ -31,11 +31,10 @@ from apps.metrics.feedback import (
     read_feedback_filter,
 )
 from apps.metrics.filters import read_selection
+from apps.metrics.populations import population_choices
 from apps.metrics.selection import Selection
 from apps.organizations.models import Organization
 from apps.organizations.queries import unit_tree
-from apps.personas.queries import visible as visible_personas
-from apps.segments.models import Segment
 from apps.surveys.holding import readable
 from apps.surveys.models import Response
 from apps.touchpoints.models import Touchpoint
@@ -49,7 +48,6 @@ from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page
 
 PAGE = 50
-MOST_CHOICES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,25 +183,8 @@ def filter_choices(request: MemberRequest, surveys: list[SurveyFacts], touchpoin
         "touchpoints": [(touchpoint.key, touchpoint.name) for touchpoint in touchpoints],
         "units": unit_tree(),
         "visible_units": actor.visible_units("metrics.view"),
-        **_populations(actor),
+        **population_choices(actor),
     }
-
-
-def _populations(actor: Actor) -> dict[str, list[tuple[UUID, str]]]:
-    """Segments and bound personas by name, at most MOST_CHOICES of each. One query."""
-
-    def named(rows: QuerySet[Any], kind: str) -> QuerySet[Any]:
-        return (
-            rows.annotate(population=Value(kind))
-            .order_by("name")
-            .values_list("population", "pk", "name")[:MOST_CHOICES]
-        )
-
-    bound = visible_personas(actor).filter(segment__isnull=False, archived_at=None)
-    found: dict[str, list[tuple[UUID, str]]] = {"segments": [], "personas": []}
-    for kind, pk, name in named(Segment.objects.all(), "segments").union(named(bound, "personas"), all=True):
-        found[kind].append((pk, name))
-    return {kind: sorted(rows, key=lambda row: row[1].casefold()) for kind, rows in found.items()}
 
 
 def _page(request: MemberRequest, rows: QuerySet[Response]) -> Page:

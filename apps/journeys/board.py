@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -18,8 +17,9 @@ from apps.journeys.content import (
     lanes_of,
 )
 from apps.journeys.curves import Curves, CurveStep, build_curves
-from apps.journeys.live import Links, LiveLayer, Place, StageScore, stage_score
-from apps.journeys.queries import MapView, TouchpointScore
+from apps.journeys.live import LiveLayer, Measured, Place, measured_of
+from apps.journeys.overlay import Overlay
+from apps.journeys.queries import MapView
 
 LANE_LOOKS = {
     "actions": ("arrows-move", ""),
@@ -51,6 +51,13 @@ class Column:
     places: list[Place] = field(default_factory=list)
     notes: list[tuple[str, list[Note]]] = field(default_factory=list)
     """The cards again, by the title of their lane: for the table."""
+    moment_of_truth: bool = False
+    live: Measured = field(default_factory=Measured)
+
+    @property
+    def on_curves(self) -> CurveStep:
+        """The step as the curves see it."""
+        return CurveStep(self.id, self.name, self.belief, self.places, self.stage, self.moment_of_truth)
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class StageHead:
     duration: str
     version: int
     columns: list[Column]
-    live: StageScore
+    live: Measured
 
     @property
     def span(self) -> int:
@@ -96,15 +103,13 @@ class Board:
 
 def build_board(
     view: MapView,
-    scores: Mapping[UUID, TouchpointScore],
-    ideas: Mapping[UUID, int],
+    over: Overlay,
     *,
-    links: Links,
     editable: bool,
     evidence: str = "",
 ) -> Board:
-    """Lay out a map. Pure: no query. `scores` and `ideas` are by touchpoint id and may miss some."""
-    drawing = _Drawing(view, LiveLayer(view, scores, ideas, links))
+    """Lay out a map and what lies over it. Pure: no query."""
+    drawing = _Drawing(view, LiveLayer(view, over.scores, over.ideas, over.links))
     metric = view.content["metric"]
     stages = [drawing.stage(raw) for raw in view.content["stages"]]
     columns = [column for stage in stages for column in stage.columns]
@@ -113,13 +118,19 @@ def build_board(
         _lane(view, key, columns, raw_steps, evidence)
         for key in lanes_of(view.content["stages"], view.content["lanes"])
     ]
-    steps = [CurveStep(column.id, column.name, column.belief, column.places) for column in columns]
+    curves = build_curves(
+        [column.on_curves for column in columns],
+        metric,
+        insights=over.insights,
+        is_live=over.is_live,
+        editable=editable,
+    )
     return Board(
         stages=stages,
         columns=columns,
         lanes=lanes,
         shows_steps=any(stage.span != 1 or stage.columns[0].name not in (stage.name, "") for stage in stages),
-        curves=build_curves(steps, metric, editable=editable),
+        curves=curves,
         metric=metric,
     )
 
@@ -142,17 +153,20 @@ class _Drawing:
             duration=raw["duration"],
             version=self.view.versions.get(raw["id"], 0),
             columns=columns,
-            live=stage_score(places, self.view.content["metric"]),
+            live=measured_of(places, self.view.content["metric"]),
         )
 
     def column(self, stage_id: str, step: StepContent) -> Column:
+        places = self.live.places(step)
         return Column(
             id=step["id"],
             name=step["name"],
             version=self.view.versions.get(step["id"], 0),
             stage=stage_id,
             belief=step["belief"],
-            places=self.live.places(step),
+            places=places,
+            moment_of_truth=step["moment_of_truth"],
+            live=measured_of(places, self.view.content["metric"]),
         )
 
 

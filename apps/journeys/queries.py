@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -15,9 +15,12 @@ from django.utils.timezone import make_aware
 
 from apps.journeys.content import MapContent, complete, touchpoint_keys
 from apps.journeys.drafts import read_draft
+from apps.journeys.map_filters import read_map_filters
 from apps.journeys.models import Journey, JourneyVersion, Stage, Step, StepTouchpoint
-from apps.metrics.filters import read_selection
-from apps.metrics.queries import METRICS, touchpoint_readings
+from apps.journeys.series import series_starts
+from apps.metrics.asked import Asked, asked_at_touchpoints
+from apps.metrics.counting import SurveyFacts, surveys_for
+from apps.metrics.queries import METRICS, Change, touchpoint_readings
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import Metric
 from apps.touchpoints import registry
@@ -26,7 +29,6 @@ from cxm.actor import Actor
 from cxm.errors import NotFound
 
 WINDOW = ("from", "to")
-POPULATIONS = ("segment", "persona")
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,19 @@ class MapView:
 
 @dataclass(frozen=True)
 class TouchpointScore:
-    """What a map shows of one touchpoint. `volume` counts matched interactions."""
+    """What a map shows of one touchpoint. `volume` counts matched interactions.
+
+    Of the live layer alone: `changes` since the period before, the questions that were `asked`, and `since` when the
+    touchpoint counts, if a version of the map changed it within the period.
+    """
 
     touchpoint: Touchpoint
     metrics: Mapping[str, Metric | None]
     volume: int
     open_cases: int
+    changes: Mapping[str, Change | None] = field(default_factory=dict)
+    asked: Mapping[str, list[Asked]] = field(default_factory=dict)
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -133,13 +142,14 @@ def journey_scores(
 ) -> MapScores:
     """Scores of the touchpoints of the published map over `from`..`to`, or of a version while it was in force.
 
-    `segment` and `persona` limit the scores, not the volume, to answers of customers who belong to it now.
+    `segment`, `persona` and `channel` limit the scores, not the volume; of the first two, to answers of customers who
+    belong to them now.
 
     The first version reaches back without limit. An experience belongs to a version by when it was had, not by when
     it was told. Raises NotFound for a version that was never published, DomainErrors for a period that cannot be read.
     Five queries.
     """
-    selection = read_selection(window_of(params, *POPULATIONS), actor=actor, organization=organization)
+    selection = read_map_filters(params, actor, organization).selection
     number = version if version is not None else journey.published_version
     if number is None:
         return MapScores(None, [])
@@ -148,17 +158,57 @@ def journey_scores(
         raise NotFound
     if version is not None:
         selection = within(selection, published.in_force_from, published.in_force_to)
-    return MapScores(
-        number, scores_on(actor, _library(published.content), selection, touchpoint_keys(published.content))
-    )
+    content = complete(published.content)
+    return MapScores(number, scores_on(_library(content), selection, touchpoint_keys(content)))
+
+
+def live_scores(
+    view: MapView, selection: Selection, *, organization: Any, with_starts: bool = True
+) -> list[TouchpointScore]:
+    """What a map shows of its touchpoints, in map order, with changes, wordings and where a series starts anew.
+
+    The scores are those of `journey_scores`, but a touchpoint that a version of the map changed within the period
+    counts from then on, unless `with_starts` is False.
+    Eight queries at most, three more for each moment a series starts anew, whatever the size of the map.
+    """
+    keys = touchpoint_keys(view.content)
+    starts = series_starts(view.journey, *instants(selection)) if with_starts else {}
+    facts = surveys_for(selection, "any")
+    found = scores_on(view.touchpoints, selection, keys, surveys=facts, compare_before=True)
+    names = {row.pk: row.name for row in view.touchpoints.values()}
+    asked = asked_at_touchpoints(selection, METRICS, names, organization.name) if names else {}
+    anew: dict[str, TouchpointScore] = {}
+    for moment in set(starts.values()):
+        late = [key for key in keys if starts.get(key) == moment and key in view.touchpoints]
+        if late:
+            later = replace(
+                within(selection, moment, None), touchpoints=frozenset(view.touchpoints[key].pk for key in late)
+            )
+            rows = scores_on(view.touchpoints, later, late, surveys=facts)
+            anew |= {row.touchpoint.key: replace(row, since=moment) for row in rows}
+    return [
+        replace(
+            anew.get(score.touchpoint.key, score),
+            asked={name: asked[score.touchpoint.pk, name] for name in METRICS if (score.touchpoint.pk, name) in asked},
+        )
+        for score in found
+    ]
 
 
 def scores_on(
-    actor: Actor, touchpoints: Mapping[str, Touchpoint], selection: Selection, keys: list[str]
+    touchpoints: Mapping[str, Touchpoint],
+    selection: Selection,
+    keys: list[str],
+    *,
+    surveys: Sequence[SurveyFacts] | None = None,
+    compare_before: bool = False,
 ) -> list[TouchpointScore]:
-    """Scores of the touchpoints with these keys, in this order. Two queries and one a registered figure."""
+    """Scores of the touchpoints with these keys, in this order. Two queries and one a registered figure.
+
+    With `compare_before`, also what changed since the period of equal length before, where the period has two ends.
+    """
     rows = [touchpoints[key] for key in keys if key in touchpoints]
-    readings = touchpoint_readings(selection)
+    readings = touchpoint_readings(selection, surveys=surveys, compare_before=compare_before) if rows else {}
     ids = [row.pk for row in rows]
     start, end = instants(selection)
     volume = registry.figure("volume", ids, start, end)
@@ -166,15 +216,22 @@ def scores_on(
     found = []
     for row in rows:
         measured = readings.get(row.pk, {})
-        metrics = {name: measured[name].metric if name in measured else None for name in METRICS}
-        found.append(TouchpointScore(row, metrics, volume.get(row.pk, 0), cases.get(row.pk, 0)))
+        found.append(
+            TouchpointScore(
+                touchpoint=row,
+                metrics={name: measured[name].metric if name in measured else None for name in METRICS},
+                volume=volume.get(row.pk, 0),
+                open_cases=cases.get(row.pk, 0),
+                changes={name: reading.change for name, reading in measured.items()} if compare_before else {},
+            )
+        )
     return found
 
 
-def window_of(params: QueryDict, *further: str) -> QueryDict:
-    """Only the period of a query string, and the further parameters named: a map's scores take no other filter."""
+def window_of(params: QueryDict) -> QueryDict:
+    """Only the period of a query string."""
     window = QueryDict(mutable=True)
-    for name in (*WINDOW, *further):
+    for name in WINDOW:
         if name in params:
             window[name] = str(params[name])
     return window

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse, QueryDict
-from django.urls import NoReverseMatch
+from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -16,12 +14,13 @@ from apps.journeys import queries, services
 from apps.journeys.board import build_board
 from apps.journeys.content import EVIDENCE
 from apps.journeys.forms import OUTLINE, JourneyForm, NewJourneyForm, PublishForm
+from apps.journeys.map_filters import MapFilterForm
 from apps.journeys.models import Journey
-from apps.journeys.queries import MapView, TouchpointScore
+from apps.journeys.overlay import read_overlay
+from apps.journeys.queries import MapView
 from apps.journeys.services.edits import undo_and_redo
-from apps.metrics.filters import read_selection
-from apps.touchpoints import registry
-from apps.touchpoints.periods import PeriodForm, period_parameters, with_usual_period
+from apps.metrics.populations import population_choices
+from apps.touchpoints.periods import with_usual_period
 from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
@@ -71,9 +70,14 @@ def journey_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     params = with_usual_period(request.GET)
     evidence = request.GET.get("evidence", "")
     evidence = evidence if evidence in EVIDENCE else ""
-    scores, ideas = live(request, view, params)
-    links = Links(request, params, view.content["metric"])
-    board = build_board(view, scores, ideas, links=links, editable=editable, evidence=evidence)
+    over = read_overlay(
+        actor=request.actor,
+        organization=request.organization,
+        view=view,
+        params=params,
+        while_in_force=bool(request.GET.get("version")),
+    )
+    board = build_board(view, over, editable=editable, evidence=evidence)
     undo, redo = undo_and_redo(request.actor, journey) if editable else (False, False)
     context = {
         "journey": journey,
@@ -82,12 +86,13 @@ def journey_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
         "editable": editable,
         "evidence": evidence,
         "view": view_name(request),
-        "period": PeriodForm(params),
+        "filters": MapFilterForm(params, **population_choices(request.actor)) if over.is_live else None,
+        "filter_query": over.filters.query.urlencode(),
         "undo": undo,
         "redo": redo,
         "publish_form": PublishForm(),
         "base": org_url(request.organization, "journeys:detail", pk=journey.pk),
-        "can_measure": request.actor.can("metrics.view"),
+        "can_measure": over.is_live,
     }
     response = render_page(request, "journeys/board.html", context, partial="emotion")
     response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "User-Agent"]))
@@ -136,39 +141,6 @@ def journey_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
 # What the board shows
 
 
-class Links:
-    """Where the numbers of a board lead: the answers behind them, and a survey for what is not measured."""
-
-    def __init__(self, request: MemberRequest, params: QueryDict, metric: str) -> None:
-        self.period = period_parameters(params)
-        self.metric = metric
-        self.feedback = self._page(request, "dashboards:feedback", "feedback.view")
-        self.survey = self._page(request, "surveys:create", "surveys.edit")
-        self.ideas = self._page(request, "ideas:list", "ideas.view")
-
-    @staticmethod
-    def _page(request: MemberRequest, name: str, permission: str) -> str:
-        """The address of a page of another app, "" when this person may not open it."""
-        try:
-            return org_url(request.organization, name) if request.actor.can(permission) else ""
-        except NoReverseMatch:
-            return ""
-
-    def answers(self, touchpoint: str, metric: str) -> str:
-        """The answers behind a score of a touchpoint, over the same period."""
-        query = urlencode({"touchpoint": touchpoint, "metric": metric, **self.period})
-        return f"{self.feedback}?{query}" if self.feedback else ""
-
-    def new_survey(self, touchpoint: str) -> str:
-        """A new survey for a touchpoint nobody measures."""
-        query = urlencode({"touchpoint": touchpoint, "kind": self.metric})
-        return f"{self.survey}?{query}" if self.survey else ""
-
-    def ideas_of(self, touchpoint: str) -> str:
-        """The ideas about a touchpoint."""
-        return f"{self.ideas}?{urlencode({'touchpoint': touchpoint})}" if self.ideas else ""
-
-
 def shown_map(request: MemberRequest, journey: Journey) -> MapView:
     """The version the address names, else the draft for those who edit and the published map for the others."""
     text = request.GET.get("version", "")
@@ -179,31 +151,6 @@ def shown_map(request: MemberRequest, journey: Journey) -> MapView:
     if request.actor.can("journeys.edit"):
         return queries.draft_view(journey)
     return queries.version_view(journey, journey.published_version)
-
-
-def live(
-    request: MemberRequest, view: MapView, params: QueryDict
-) -> tuple[dict[UUID, TouchpointScore], dict[UUID, int]]:
-    """Scores and numbers of ideas by touchpoint id; no scores for those who may not see metrics.
-
-    A version named by the address shows the experiences while it was in force.
-    """
-    ids = [row.pk for row in view.touchpoints.values()]
-    ideas = dict(registry.figure("ideas", ids))
-    if not request.actor.can("metrics.view"):
-        return {}, ideas
-    if view.number is not None and request.GET.get("version"):
-        found = queries.journey_scores(
-            actor=request.actor,
-            organization=request.organization,
-            journey=view.journey,
-            params=params,
-            version=view.number,
-        ).touchpoints
-    else:
-        selection = read_selection(queries.window_of(params), actor=request.actor, organization=request.organization)
-        found = queries.scores_on(request.actor, view.touchpoints, selection, list(view.touchpoints))
-    return {score.touchpoint.pk: score for score in found}, ideas
 
 
 def view_name(request: MemberRequest) -> str:

@@ -1,4 +1,4 @@
-"""The headline scores of the people in a segment, for the pages of segments and personas."""
+"""Groups of people: those that scores can be filtered by, and the headline scores of the people in a segment."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet, Value
+
 from apps.metrics.counting import NOW, Slot, Split, Tally, all_surveys, count, surveys_for
 from apps.metrics.queries import METRICS, read_tally, series_of
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import RULES
+from apps.personas.queries import visible as visible_personas
+from apps.segments.models import Segment
 from apps.segments.scores import Score
 from cxm.actor import Actor
 
+MOST_CHOICES = 500
 NAMES = {True: "relationship", False: "touchpoint"}
 
 
@@ -49,3 +54,20 @@ def scores_of_segment(*, actor: Actor, organization: Any, segment_id: UUID) -> l
         query = urlencode({"segment": str(segment_id), "metric": metric, "kind": NAMES[relationship]})
         found.append(Score(metric, reading.metric if reading else None, NAMES[relationship], values, query))
     return found
+
+
+def population_choices(actor: Actor) -> dict[str, list[tuple[UUID, str]]]:
+    """`segments`, and `personas` bound to one, by name, at most MOST_CHOICES of each, for filters. One query."""
+
+    def named(rows: QuerySet[Any], kind: str) -> QuerySet[Any]:
+        return (
+            rows.annotate(population=Value(kind))
+            .order_by("name")
+            .values_list("population", "pk", "name")[:MOST_CHOICES]
+        )
+
+    bound = visible_personas(actor).filter(segment__isnull=False, archived_at=None)
+    found: dict[str, list[tuple[UUID, str]]] = {"segments": [], "personas": []}
+    for kind, pk, name in named(Segment.objects.all(), "segments").union(named(bound, "personas"), all=True):
+        found[kind].append((pk, name))
+    return {kind: sorted(rows, key=lambda row: row[1].casefold()) for kind, rows in found.items()}

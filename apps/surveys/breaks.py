@@ -72,6 +72,19 @@ def breaks_of_surveys(survey_ids: Collection[UUID]) -> dict[UUID, list[Break]]:
     return found
 
 
+def published_versions(survey_ids: Collection[UUID]) -> dict[UUID, list[tuple[datetime, Definition]]]:
+    """What each survey asked, from when on, oldest first. Two queries at most, one once this process knows them."""
+    published: dict[UUID, list[tuple[int, datetime]]] = defaultdict(list)
+    rows = SurveyVersion.objects.filter(survey__in=survey_ids).order_by("number")
+    for survey_id, number, at in rows.values_list("survey_id", "number", "published_at"):
+        published[survey_id].append((number, at))
+    definitions = _definitions(published)
+    return {
+        survey_id: [(at, definitions[survey_id, number]) for number, at in versions]
+        for survey_id, versions in published.items()
+    }
+
+
 def changes_between(before: Definition, after: Definition) -> list[Change]:
     """What breaks the line of a score between two versions.
 

@@ -1,9 +1,10 @@
-"""The emotion lane of a map: what the team believes and what customers measured, by rank, with delusions marked."""
+"""The emotion lane of a map: what the team believes, what insights say and what customers measured, by rank."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import cos, pi, sin
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -19,7 +20,7 @@ class EmotionStep:
     """One column of the map. Positions are ranks on -2..+2; None where there is no belief or no measurement.
 
     `belief` is what the team drew (-2..+2), which is what a slider changes; `low` and `high` are the positions the
-    interval of the measurement reaches; `score` is the measured score in words.
+    interval of the measurement reaches; `score` is the measured score in words. A `weak` measurement is drawn hollow.
     """
 
     key: str
@@ -31,6 +32,9 @@ class EmotionStep:
     high: float | None = None
     delusion: bool = False
     score: str = ""
+    weak: bool = False
+    insights: float | None = None
+    moment_of_truth: bool = False
 
     @property
     def gap(self) -> float | None:
@@ -52,19 +56,26 @@ def emotion_lane(
 
     When `editable`, every step has a slider (role=slider, -2..+2, `data-step` = key), also where there is no belief
     yet; then the drawing is a group, not an image, because a reader must be able to reach the sliders. Straight lines
-    join neighbouring points: between two steps nothing was believed or measured.
+    join neighbouring points: between two steps nothing was believed or measured. The curves differ in line and point:
+    belief solid with rings, measurement dashed with dots, insights dotted with diamonds. Moments of truth stand on a
+    darker ground under a star.
     """
     pen = Pen(paint)
     width = step_width * max(len(steps), 1)
     centres = [step_width * (index + 0.5) for index in range(len(steps))]
-    parts = _grid(pen, width, icons)
+    parts = _moments(pen, steps, centres, step_width) + _grid(pen, width, icons)
     parts += _reaches(pen, steps, centres)
     parts += _gaps(pen, steps, centres)
     parts += _joined(pen, "cx-eline", [step.believed for step in steps], centres)
     parts += _joined(pen, "cx-elive", [step.measured for step in steps], centres)
+    parts += _joined(pen, "cx-eins", [step.insights for step in steps], centres)
     for step, x in zip(steps, centres, strict=True):
+        if step.insights is not None:
+            y = _y(step.insights)
+            parts.append(pen.path("polygon", "cx-edia", [(x, y - 5), (x + 5, y), (x, y + 5), (x - 5, y)]))
         if step.measured is not None:
-            parts.append(pen.draw("circle", cls="cx-edot", cx=x, cy=_y(step.measured), r=3.0))
+            cls = "cx-ehol" if step.weak else "cx-edot"
+            parts.append(pen.draw("circle", cls=cls, cx=x, cy=_y(step.measured), r=3.5))
         if step.believed is not None or editable:
             parts.append(_handle(pen, step, x, editable))
     finding = emotion_finding(steps)
@@ -115,6 +126,16 @@ def _grid(pen: Pen, width: int, icons: str) -> list[SafeString]:
         for level, icon in ((2, "mood-happy"), (0, "mood-neutral"), (-2, "mood-angry")):
             use = pen.draw("use", href=f"{icons}#{icon}")
             parts.append(pen.draw("svg", use, cls="cx-moodi", x=2, y=_y(level) - 9, width=18, height=18))
+    return parts
+
+
+def _moments(pen: Pen, steps: Sequence[EmotionStep], centres: Sequence[float], step_width: int) -> list[SafeString]:
+    parts = []
+    for step, x in zip(steps, centres, strict=True):
+        if step.moment_of_truth:
+            parts.append(pen.draw("rect", cls="cx-emot", x=x - step_width / 2, y=0.0, width=step_width, height=HEIGHT))
+            points = [(x + r * sin(k * pi / 5), 8 - r * cos(k * pi / 5)) for k, r in enumerate([6.0, 2.5] * 5)]
+            parts.append(pen.path("polygon", "cx-estar", points))
     return parts
 
 

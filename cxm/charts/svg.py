@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 Paint = Literal["css", "literal"]
 
-INK, MUTED, LINE, LINE_STRONG, SURFACE = "#1B2430", "#566172", "#DFE4EA", "#8A94A4", "#FFFFFF"
+INK, MUTED, LINE, LINE_STRONG, SURFACE, SUNKEN = "#1B2430", "#566172", "#DFE4EA", "#8A94A4", "#FFFFFF", "#EEF1F5"
 ACCENT, PROMOTER, PASSIVE, PASSIVE_EDGE, DETRACTOR = "#0F766E", "#164B8A", "#B3BBC7", "#7B8696", "#C74B08"
 
 Attributes = dict[str, object]
@@ -39,6 +39,17 @@ LITERALS: dict[str, Attributes] = {
     "cx-eline": {"fill": "none", "stroke": INK, "stroke-width": 2},
     "cx-elive": {"fill": "none", "stroke": ACCENT, "stroke-width": 1.75, "stroke-dasharray": "5 4"},
     "cx-edot": {"fill": ACCENT},
+    "cx-ehol": {"fill": SURFACE, "stroke": ACCENT, "stroke-width": 1.75},
+    "cx-eins": {
+        "fill": "none",
+        "stroke": MUTED,
+        "stroke-width": 2.5,
+        "stroke-dasharray": "0 5",
+        "stroke-linecap": "round",
+    },
+    "cx-edia": {"fill": MUTED},
+    "cx-emot": {"fill": SUNKEN},
+    "cx-estar": {"fill": INK},
     "cx-ept": {"fill": SURFACE, "stroke": INK, "stroke-width": 2},
     "cx-ereach": {"stroke": ACCENT, "stroke-width": 6, "stroke-opacity": 0.18, "stroke-linecap": "round"},
     "cx-egap": {"stroke": DETRACTOR, "stroke-width": 2, "stroke-dasharray": "2 2"},

@@ -63,8 +63,9 @@ def _position(value: float, values: Sequence[float]) -> float:
 def compare_beliefs(readings: Sequence[Reading]) -> list[Comparison]:
     """Compare belief and measurement of every step of a map, in the given order.
 
-    Ranks are taken among the steps that have both, so that what is compared is the same set. A step with only one
-    of the two is placed between the neighbours its value lies between. All metrics must be of one rule.
+    Ranks are taken among the steps that have both, on 30 answers or more, so that what is compared is the same set
+    and a handful of answers moves no other step. Every other step is placed between the neighbours its value lies
+    between. All metrics must be of one rule.
     """
     if len({reading.metric.rule for reading in readings if reading.metric is not None}) > 1:
         raise ValueError("A map is compared by one rule at a time.")
@@ -72,10 +73,13 @@ def compare_beliefs(readings: Sequence[Reading]) -> list[Comparison]:
     both = [
         (reading.belief, score)
         for reading, score in zip(readings, scores, strict=True)
-        if reading.belief is not None and score is not None
+        if reading.belief is not None and score is not None and reading.metric and reading.metric.usable
+    ]
+    usable = [
+        score for reading, score in zip(readings, scores, strict=True) if reading.metric and reading.metric.usable
     ]
     beliefs = [belief for belief, _ in both] or [r.belief for r in readings if r.belief is not None]
-    measured = [score for _, score in both] or [score for score in scores if score is not None]
+    measured = [score for _, score in both] or [score for score in usable or scores if score is not None]
     return [_compared(reading, score, beliefs, measured) for reading, score in zip(readings, scores, strict=True)]
 
 
@@ -103,7 +107,8 @@ def _direction(metric: Metric) -> int:
 def _reach(metric: Metric, score: float, scores: Sequence[float]) -> tuple[float, float]:
     """The positions the step would take if its true score lay at either end of its interval."""
     others = list(scores)
-    others.remove(score)
+    if score in others:
+        others.remove(score)
     ends = sorted(end * _direction(metric) for end in (metric.low, metric.high) if end is not None)
     low, high = (_position(end, [*others, end]) for end in ends)
     return low, high
