@@ -3,6 +3,9 @@
 When an answer comes by a page, a keyed hash of its network address and browser is remembered for two hours under the
 answer's own number. The key is random, of one day, and lives only in the cache: after a day nobody, the operator
 included, can tell which address a hash was of. Nothing is remembered of anonymous surveys.
+
+An answer does not wait for its mark: marks are gathered and written together, a quarter of a second later. A process
+that is killed takes the last of them with it, which costs a hint and no answer.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import threading
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
@@ -30,16 +34,42 @@ MOST_LOOKED_AT: Final = 2_000
 
 _KEPT: Final = 2 * 3600
 _DAY: Final = 24 * 3600
+_GATHERED_FOR: Final = 0.25
+"""Seconds until a mark is written: well before the outbox has an answer looked at."""
+
 _keys: dict[str, bytes] = {}
+_marks: dict[str, str] = {}
+_gathering = threading.Lock()
+_writing = threading.Lock()
+_timers: list[threading.Timer] = []
 
 
 def note_device(answer_key: str, *, ip: str | None, user_agent: str) -> None:
     """Remember from which device an answer came: `answer_key` is its invitation's id or its source id.
 
-    Costs one write to the cache. Without an address nothing is remembered.
+    Returns at once; the mark is written with others. Without an address nothing is remembered.
     """
-    if ip:
-        cache.set(_name(answer_key), _digest(ip, user_agent), _KEPT)
+    if not ip:
+        return
+    name, digest = _name(answer_key), _digest(ip, user_agent)
+    with _gathering:
+        _marks[name] = digest
+        if not _timers:
+            timer = threading.Timer(_GATHERED_FOR, write_marks)
+            timer.daemon = True
+            _timers.append(timer)
+            timer.start()
+
+
+def write_marks() -> None:
+    """Write what was gathered in this process; all of it is written when this returns."""
+    with _writing:
+        with _gathering:
+            marks = dict(_marks)
+            _marks.clear()
+            _timers.clear()
+        if marks:
+            cache.set_many(marks, _KEPT)
 
 
 def crowded(responses: Collection[Response]) -> set[UUID]:
@@ -49,6 +79,7 @@ def crowded(responses: Collection[Response]) -> set[UUID]:
     """
     if not any(_counts(response) for response in responses):
         return set()
+    write_marks()
     recent = Response.objects.filter(recorded_at__gte=now() - WINDOW, source="page", survey__anonymous=False)
     rows = [
         row

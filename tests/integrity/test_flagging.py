@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from apps.dispatch.models import Invitation
 from apps.dispatch.services import invite_customers
-from apps.integrity.devices import note_device
+from apps.integrity.devices import note_device, write_marks
 from apps.integrity.flagging import purge_prints
 from apps.integrity.models import CommentPrint
 from apps.metrics.models import ScoreHistogram
@@ -191,6 +191,7 @@ def test_no_address_can_be_read_from_what_is_remembered(acme: Organization) -> N
     cache.clear()
     note_device("form-1", ip="192.0.2.7", user_agent="Mozilla/5.0")
     note_device("form-2", ip=None, user_agent="Mozilla/5.0")
+    write_marks()
     names = [f"integrity:device:{acme.pk}:form-{number}" for number in (1, 2)]
     kept = cache.get_many(names)
     assert list(kept) == names[:1]
