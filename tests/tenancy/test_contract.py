@@ -43,6 +43,7 @@ GLOBAL_MODELS = {  # rows of no organisation; each for a reason
     "accounts.User",  # a person may belong to several organisations
     "organizations.Organization",  # the tenant itself
     "organizations.Membership",  # read before an organisation is chosen; has walls of its own
+    "workshops.WorkshopCode",  # read before an organisation is known; hashed codes and ids, nothing else
     "dispatch.MailboxMessage",  # sign-in mails have no organisation; has walls of its own
     "account.EmailAddress",
     "account.EmailConfirmation",
