@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
@@ -14,12 +15,12 @@ from apps.audit.services import record
 from apps.organizations.models import Unit
 from apps.outbox.services import emit
 from apps.touchpoints import registry, rules
-from apps.touchpoints.models import Channel, Touchpoint
+from apps.touchpoints.models import Channel, Touchpoint, TouchpointName
 from cxm.actor import Actor
 from cxm.errors import Conflict, DomainError, read_fields
 from cxm.ids import parse_uuid
 
-FIELDS = ("name", "channel", "description", "event_match", "owner_unit", "target")
+FIELDS = ("name", "channel", "description", "event_match", "promise", "owner_unit", "target")
 
 
 @transaction.atomic
@@ -33,6 +34,7 @@ def create_touchpoint(
     event_match: dict[str, Any] | None = None,
     owner_unit: Any = None,
     target: dict[str, float] | None = None,
+    promise: dict[str, Any] | None = None,
 ) -> Touchpoint:
     """Add a touchpoint to the library.
 
@@ -48,7 +50,9 @@ def create_touchpoint(
         event_match=event_match,
         owner_unit=owner_unit,
         target=target,
+        promise=promise,
     )
+    _check_promise(values["promise"], values["event_match"])
     if values["owner_unit"]:
         actor.require("touchpoints.edit", values["owner_unit"].pk)
     wanted = rules.clean_key(key)
@@ -67,7 +71,8 @@ def create_touchpoint(
 def update_touchpoint(*, actor: Actor, touchpoint: Touchpoint, **changes: Any) -> Touchpoint:
     """Change some of `FIELDS`; the key stays for ever, so that addresses and versions of maps stay true.
 
-    Raises DomainError naming the field. Emits touchpoints.touchpoint_changed when something changed.
+    A name that is given up is kept: the touchpoint is found by it and shown as formerly called so. Raises DomainError
+    naming the field. Emits touchpoints.touchpoint_changed when something changed.
     """
     touchpoint = _lock(actor, touchpoint)
     if "key" in changes and rules.clean_key(changes.pop("key")) not in ("", touchpoint.key):
@@ -77,13 +82,43 @@ def update_touchpoint(*, actor: Actor, touchpoint: Touchpoint, **changes: Any) -
     if values.get("owner_unit"):
         actor.require("touchpoints.edit", values["owner_unit"].pk)
     changed = [field for field, value in values.items() if getattr(touchpoint, field) != value]
+    if "promise" in changed or "event_match" in changed:
+        _check_promise(values.get("promise", touchpoint.promise), values.get("event_match", touchpoint.event_match))
     if changed:
+        if "name" in changed:
+            _keep_name(touchpoint, values["name"])
         for field in changed:
             setattr(touchpoint, field, values[field])
         touchpoint.save(update_fields=[*changed, "updated_at"])
         record(actor=actor, action="touchpoints.changed", target=touchpoint, fields=changed)
         emit("touchpoints.touchpoint_changed", {"touchpoint": str(touchpoint.pk)})
     return touchpoint
+
+
+@transaction.atomic
+def assign_owner(*, actor: Actor, touchpoints: Collection[UUID], owner_unit: object) -> int:
+    """Give several touchpoints one owner unit (None for nobody); how many were changed.
+
+    `owner_unit` is a Unit, its id, or None. Ids that are not of this organisation are passed over. Raises NotAllowed
+    when the actor may not change one of them, DomainError naming `owner_unit`.
+    """
+    unit = read_owner_unit(owner_unit)
+    rows = Touchpoint.objects.filter(pk__in=touchpoints).exclude(owner_unit=unit) if unit else None
+    if rows is None:
+        rows = Touchpoint.objects.filter(pk__in=touchpoints, owner_unit__isnull=False)
+    found = list(rows.order_by("pk"))
+    for row in found:
+        update_touchpoint(actor=actor, touchpoint=row, owner_unit=unit)
+    return len(found)
+
+
+@transaction.atomic
+def archive_touchpoints(*, actor: Actor, touchpoints: Collection[UUID]) -> int:
+    """Take several touchpoints out of the lists; how many were in them. Raises NotAllowed as for each alone."""
+    found = list(Touchpoint.objects.filter(pk__in=touchpoints, archived_at=None).order_by("pk"))
+    for row in found:
+        archive_touchpoint(actor=actor, touchpoint=row)
+    return len(found)
 
 
 @transaction.atomic
@@ -134,6 +169,20 @@ def delete_touchpoint(*, actor: Actor, touchpoint: Touchpoint) -> None:
         raise Conflict(message, code="in_use") from error
 
 
+def _keep_name(touchpoint: Touchpoint, name: str) -> None:
+    """Remember the name that is given up; one that is taken up again is no former one any more."""
+    TouchpointName.objects.filter(touchpoint=touchpoint, name=name).delete()
+    TouchpointName.objects.update_or_create(
+        touchpoint=touchpoint, name=touchpoint.name, defaults={"until": timezone.now()}
+    )
+
+
+def _check_promise(promise: dict[str, Any] | None, event_match: dict[str, Any] | None) -> None:
+    if promise and promise["start"] is None and event_match is None:
+        message = _("Say which event makes the promise, or give the touchpoint an event.")
+        raise DomainError(message, field="promise.start", code="required")
+
+
 def _lock(actor: Actor, touchpoint: Touchpoint) -> Touchpoint:
     """The row as it is now, locked, after asking whether the actor may change it."""
     locked = Touchpoint.objects.select_for_update().get(pk=touchpoint.pk)
@@ -162,7 +211,7 @@ def _read_channel(value: object) -> str:
     return str(channel)
 
 
-def _read_owner_unit(value: object) -> Unit | None:
+def read_owner_unit(value: object) -> Unit | None:
     """A unit of this organisation by itself or its id."""
     if isinstance(value, Unit):
         return value
@@ -180,8 +229,9 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "channel": _read_channel,
     "description": _read_description,
     "event_match": rules.clean_event_match,
-    "owner_unit": _read_owner_unit,
+    "owner_unit": read_owner_unit,
     "target": rules.clean_target,
+    "promise": rules.clean_promise,
 }
 
 

@@ -12,7 +12,8 @@ from apps.personas.binding import bind_persona
 from apps.personas.models import Persona, PersonaBaseline, PersonaCheck, PersonaVersion
 from apps.segments.services import create_segment
 from apps.touchpoints import services as touchpoint_services
-from apps.touchpoints.models import Touchpoint
+from apps.touchpoints.backstage import create_record
+from apps.touchpoints.models import BackstageRecord, Touchpoint, TouchpointBackstage, TouchpointName
 from cxm.actor import Actor
 from tests.factories.registry import factory
 
@@ -26,6 +27,26 @@ def a_touchpoint(name: str = "", **values: Any) -> Touchpoint:
     return touchpoint_services.create_touchpoint(
         actor=SYSTEM, name=name or f"Touchpoint {next(_numbers)}", channel=values.pop("channel", "web"), **values
     )
+
+
+@factory(TouchpointName)
+def a_former_name() -> TouchpointName:
+    touchpoint = a_touchpoint()
+    touchpoint_services.update_touchpoint(actor=SYSTEM, touchpoint=touchpoint, name=f"{touchpoint.name} again")
+    return TouchpointName.objects.get(touchpoint=touchpoint)
+
+
+@factory(BackstageRecord)
+def a_backstage_record(name: str = "", **values: Any) -> BackstageRecord:
+    """A process, system or team."""
+    values = {"kind": "system", **values}
+    return create_record(actor=SYSTEM, name=name or f"System {next(_numbers)}", **values)
+
+
+@factory(TouchpointBackstage)
+def a_backstage_use() -> TouchpointBackstage:
+    record = a_backstage_record(touchpoints=[a_touchpoint().key])
+    return TouchpointBackstage.objects.get(record=record)
 
 
 @factory(Persona)
