@@ -7,9 +7,8 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -17,9 +16,9 @@ from rest_framework.response import Response
 
 from apps.journeys import content, queries, services
 from apps.journeys.drafts import Draft, read_drafts
+from apps.journeys.live_api import FILTER_PARAMETERS, METRIC_SCHEMA, CurvesAction, read_version
 from apps.journeys.models import Journey, JourneyVersion, Metric
 from apps.personas.models import Persona
-from cxm.api.problems import BadBody
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import (
     PublishSerializer,
@@ -99,20 +98,6 @@ LANES_SCHEMA: dict[str, Any] = {
             "key": {"type": "string", "maxLength": content.LANE_LENGTH},
             "title": {"type": "string", "maxLength": content.LANE_LENGTH},
         },
-    },
-}
-METRIC_SCHEMA: dict[str, Any] = {
-    "type": ["object", "null"],
-    "properties": {
-        "value": {"type": ["number", "null"]},
-        "low": {"type": ["number", "null"]},
-        "high": {"type": ["number", "null"]},
-        "n": {"type": "integer"},
-        "rule": {"type": "string"},
-        "unit": {"type": "string", "enum": ["points", "percent", "mean"]},
-        "reliability": {"type": "string", "enum": ["anecdote", "weak", "usable"]},
-        "suppressed": {"type": "boolean"},
-        "distribution": {"type": "object", "additionalProperties": {"type": "integer"}},
     },
 }
 SCORES_SCHEMA: dict[str, Any] = {
@@ -219,7 +204,7 @@ class JourneyFilter(filters.FilterSet):
         fields = ("persona",)
 
 
-class JourneyViewSet(TenantViewSet):
+class JourneyViewSet(CurvesAction, TenantViewSet):
     """Maps of what customers live through."""
 
     serializer_class = JourneySerializer
@@ -237,6 +222,7 @@ class JourneyViewSet(TenantViewSet):
         "publish": "journeys.publish",
         "versions": "journeys.view",
         "scores": "metrics.view",
+        "curves": "metrics.view",
     }
 
     def get_queryset(self) -> QuerySet[Journey]:
@@ -275,13 +261,7 @@ class JourneyViewSet(TenantViewSet):
         return Response({"results": JourneyVersionSerializer(rows, many=True).data, "next": None})
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("from", str, description="Day (included, in the organisation's zone) or time."),
-            OpenApiParameter("to", str, description="Day (included) or time (excluded)."),
-            OpenApiParameter("segment", str, description="Only answers of customers in this segment."),
-            OpenApiParameter("persona", str, description="Only answers of the people behind this persona."),
-            OpenApiParameter("version", int, description="Only experiences while this version was in force."),
-        ],
+        parameters=FILTER_PARAMETERS,
         responses={200: SCORES_SCHEMA},
     )
     @action(detail=True, filterset_class=None)
@@ -309,15 +289,6 @@ class JourneyViewSet(TenantViewSet):
                 ],
             }
         )
-
-
-def read_version(text: str) -> int | None:
-    """`?version=`: the number of a version, None when it is not given. Raises BadBody (400) for anything else."""
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise BadBody(_("Give the number of a version, such as 2."), field="version", code="invalid")
-    return int(text)
 
 
 def register(router: ApiRouter) -> None:

@@ -76,9 +76,15 @@ class Chip:
         return self.name.upper()
 
     @property
-    def is_mixed(self) -> bool:
-        """Whether different questions were asked at this one touchpoint."""
-        return any(not one.same_question(other) for one, other in combinations(self.asked, 2))
+    def mixed(self) -> str:
+        """Why the answers at this one touchpoint are not to one question; "" when they are."""
+        for one, other in combinations(self.asked, 2):
+            if one.scale != other.scale:
+                scales = {"one": one.scale, "other": other.scale}
+                return _("Asked on %(one)s points and on %(other)s.") % scales
+            if not one.same_question(other):
+                return _("Asked as “%(one)s” and as “%(other)s”.") % {"one": one.title, "other": other.title}
+        return ""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What lies over a map for one reader: filters, live scores, ideas, insights, and where the numbers lead."""
+"""What lies over a map for one reader: filters, live scores, ideas, insights, curves, and where the numbers lead."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from uuid import UUID
 from django.http import QueryDict
 from django.urls import NoReverseMatch
 
+from apps.journeys.curves import Curves, CurveStep, build_curves
+from apps.journeys.live import LiveLayer
 from apps.journeys.map_filters import MapFilters, filters_of, read_map_filters
 from apps.journeys.models import JourneyVersion
 from apps.journeys.queries import MapView, TouchpointScore, instants, live_scores, within
 from apps.journeys.registry import StepInsights, insights_of
 from apps.touchpoints import registry
 from cxm.actor import Actor
+from cxm.charts import Paint
 from cxm.web.urls import org_url
 
 
@@ -117,3 +120,21 @@ def _in_force(filters: MapFilters, view: MapView) -> MapFilters:
         else:
             query[name] = moment.isoformat()
     return replace(filters, selection=selection, query=query)
+
+
+def curves_over(view: MapView, over: Overlay, *, paint: Paint = "css", step_width: int = 192) -> Curves:
+    """The three curves of a map on their own, to be read: belief, insights and measurement of every step. No query."""
+    live = LiveLayer(view, over.scores, over.ideas, over.links)
+    steps = [
+        CurveStep(step["id"], step["name"], step["belief"], live.places(step), stage["name"], step["moment_of_truth"])
+        for stage in view.content["stages"]
+        for step in stage["steps"]
+    ]
+    return build_curves(
+        steps,
+        view.content["metric"],
+        insights=over.insights,
+        is_live=over.is_live,
+        paint=paint,
+        step_width=step_width,
+    )
