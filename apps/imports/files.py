@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from django.utils.translation import gettext as _
 
-from apps.imports.workbook import BREAKAGES, read_rows
 from cxm.errors import DomainError
+from cxm.workbooks import BREAKAGES, read_rows
 
 MAX_BYTES = 512 * 1024 * 1024
 """Largest upload: about three million rows of a usual CSV."""
