@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.journeys import services
-from apps.journeys.access import map_to_edit
+from apps.journeys.access import map_to_edit, placeable
 from apps.journeys.addresses import map_context
 from apps.journeys.content import EVIDENCE, lane_title
 from apps.journeys.edit_pages import (
@@ -35,7 +35,6 @@ from apps.journeys.forms import BeliefForm, CardForm, LibraryForm, NewTouchpoint
 from apps.journeys.library import library_for
 from apps.journeys.models import Card, Stage, Step, StepTouchpoint
 from apps.journeys.services.edits import Edit, stage_beside, step_beside
-from apps.touchpoints.models import Touchpoint
 from apps.touchpoints.services import create_touchpoint
 from cxm.errors import DomainError
 from cxm.ids import parse_uuid
@@ -214,7 +213,7 @@ def place_new(request: MemberRequest, pk: UUID) -> HttpResponse:
     context = {
         **map_context(request, journey),
         "step": step,
-        "found": library_for(search.text()),
+        "found": library_for(search.text(), placeable(request.actor, journey)),
         "search": search,
         "new_form": new_form if may_create else None,
         "hidden": hidden_values(request, ("step", "position")),
@@ -229,7 +228,7 @@ def _placed(request: MemberRequest, journey: Any, new_form: NewTouchpointForm | 
         values = {name: request.POST.get(name, "") for name in ("name", "channel")}
         touchpoint = create_touchpoint(actor=request.actor, name=values["name"], channel=values["channel"] or None)
     else:
-        found = Touchpoint.objects.filter(pk=parse_uuid(request.POST.get("touchpoint")), archived_at=None).first()
+        found = placeable(request.actor, journey).filter(pk=parse_uuid(request.POST.get("touchpoint"))).first()
         if found is None:
             raise DomainError(_("Choose a touchpoint."), field="touchpoint")
         touchpoint = found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.journeys.live import ICONS
 from apps.touchpoints.models import Touchpoint
@@ -30,9 +30,8 @@ class Offers:
     more: bool
 
 
-def library_for(text: str) -> Offers:
-    """Touchpoints in use whose name or key holds the text. One query."""
-    rows = Touchpoint.objects.filter(archived_at=None)
+def library_for(text: str, rows: QuerySet[Touchpoint]) -> Offers:
+    """Those of these touchpoints whose name or key holds the text. One query."""
     if text:
         rows = rows.filter(Q(name__icontains=text) | Q(key__icontains=text))
     found = list(rows.order_by("name", "pk")[: MOST_FOUND + 1])
