@@ -8,14 +8,18 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.timezone import localdate
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.insights.models import Insight, InsightLink
+from apps.insights.places import place_at
 from apps.insights.queries import at_step, old_after_months, old_before
-from apps.journeys.models import Journey
+from apps.journeys.models import Journey, Step
 from apps.journeys.queries import journeys
 from apps.personas.models import Persona
 from apps.touchpoints.models import Touchpoint
+from cxm.actor import Actor
+from cxm.ids import parse_uuid
 
 
 def personas(request: Any) -> QuerySet[Persona]:
@@ -115,3 +119,24 @@ class InsightFilter(django_filters.FilterSet):
 
 def _linked(**where: Any) -> QuerySet[InsightLink, Any]:
     return InsightLink.objects.filter(**where).values("insight_id")
+
+
+def name_places(form: Any, actor: Actor) -> None:
+    """Give the hidden filters for steps and cards words for their chips, and the one for steps a list of the map's.
+
+    At most five queries, and none without a map.
+    """
+    journey = parse_uuid(form.data.get("journey"))
+    if journey is None:
+        return
+    for name in ("step", "card"):
+        pk = parse_uuid(form.data.get(name))
+        place = place_at(actor, journey, **{name: pk}) if pk else None
+        form.fields[name].choices = [(str(pk), place.label)] if place else []
+    steps = Step.objects.filter(stage__journey=journey) if actor.can("journeys.edit") else Step.objects.none()
+    choices = [
+        (str(pk), step if step == stage else f"{stage} › {step}")
+        for pk, step, stage in steps.order_by("stage__position", "position").values_list("pk", "name", "stage__name")
+    ]
+    if choices:
+        form.fields["step"].widget = forms.Select(choices=[("", gettext("All steps")), *choices])

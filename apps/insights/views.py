@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.insights import queries, services
-from apps.insights.filters import InsightFilter
+from apps.insights.filters import InsightFilter, name_places
 from apps.insights.forms import InsightForm, LinkForm, SettingsForm, choices_from, choices_of, score_in_words
 from apps.insights.models import Insight
 from apps.insights.places import place_at
@@ -47,6 +47,7 @@ def insight_list(request: MemberRequest) -> HttpResponse:
     """What was learned, filtered and sorted, with what it says together where a step is named."""
     found = InsightFilter(request.GET or None, queryset=queries.insights(request.actor), request=request)
     rows = found.qs if not found.is_bound or found.form.is_valid() else found.queryset.none()
+    name_places(found.form, request.actor)
     sort = request.GET.get("sort", "")
     order = SORTS.get(sort, SORTS["-learned"])
     page = Paginator(rows.order_by(order, "-pk"), PAGE_SIZE).get_page(request.GET.get("page"))
