@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
+from apps.journeys.around import Around, MarkShown
 from apps.journeys.content import (
     CardContent,
     StageContent,
@@ -19,6 +20,7 @@ from apps.journeys.content import (
 from apps.journeys.curves import Curves, CurveStep, build_curves
 from apps.journeys.live import LiveLayer, Measured, Place, measured_of
 from apps.journeys.overlay import Overlay
+from apps.journeys.people import Person
 from apps.journeys.queries import MapView
 
 LANE_LOOKS = {
@@ -26,6 +28,10 @@ LANE_LOOKS = {
     "thoughts": ("quote", "cx-k-th"),
     "pain_points": ("alert-triangle", "cx-k-pp"),
     "opportunities": ("bulb", "cx-k-op"),
+    "emotions": ("mood-smile", ""),
+    "backstage": ("stack-2", ""),
+    "owner": ("user", ""),
+    "images": ("photo", ""),
 }
 
 
@@ -37,6 +43,14 @@ class Note:
     version: int
     text: str
     evidence: str
+    picture: str = ""
+    owner: Person | None = None
+    marks: list[MarkShown] = field(default_factory=list)
+
+    @property
+    def evidence_words(self) -> str:
+        """How well it is backed, in words; "" for an assumption, as most cards are."""
+        return "" if self.evidence == "assumption" else evidence_title(self.evidence)
 
 
 @dataclass(frozen=True)
@@ -52,12 +66,27 @@ class Column:
     notes: list[tuple[str, list[Note]]] = field(default_factory=list)
     """The cards again, by the title of their lane: for the table."""
     moment_of_truth: bool = False
+    evidence: str = ""
+    owner: Person | None = None
+    review_date: str = ""
+    overdue: bool = False
+    marks: list[MarkShown] = field(default_factory=list)
     live: Measured = field(default_factory=Measured)
+
+    @property
+    def evidence_words(self) -> str:
+        """How well it is backed, in words; "" while nobody said."""
+        return evidence_title(self.evidence) if self.evidence else ""
+
+    @property
+    def has_facts(self) -> bool:
+        """Whether more is known of it than its name."""
+        return bool(self.moment_of_truth or self.evidence or self.owner or self.review_date or self.marks)
 
     @property
     def on_curves(self) -> CurveStep:
         """The step as the curves see it."""
-        return CurveStep(self.id, self.name, self.belief, self.places, self.stage, self.moment_of_truth)
+        return CurveStep(self.id, self.name, self.belief, self.places, moment_of_truth=self.moment_of_truth)
 
 
 @dataclass(frozen=True)
@@ -105,17 +134,19 @@ def build_board(
     view: MapView,
     over: Overlay,
     *,
+    around: Around | None = None,
     editable: bool,
     evidence: str = "",
 ) -> Board:
-    """Lay out a map and what lies over it. Pure: no query."""
-    drawing = _Drawing(view, LiveLayer(view, over.scores, over.ideas, over.links))
+    """Lay out a map, what lies over it and what stands around it. Pure: no query."""
+    around = around or Around()
+    drawing = _Drawing(view, LiveLayer(view, over.scores, over.ideas, over.links), around)
     metric = view.content["metric"]
     stages = [drawing.stage(raw) for raw in view.content["stages"]]
     columns = [column for stage in stages for column in stage.columns]
     raw_steps = {step["id"]: step for stage in view.content["stages"] for step in stage["steps"]}
     lanes = [
-        _lane(view, key, columns, raw_steps, evidence)
+        drawing.lane(key, columns, raw_steps, evidence)
         for key in lanes_of(view.content["stages"], view.content["lanes"])
     ]
     curves = build_curves(
@@ -129,7 +160,10 @@ def build_board(
         stages=stages,
         columns=columns,
         lanes=lanes,
-        shows_steps=any(stage.span != 1 or stage.columns[0].name not in (stage.name, "") for stage in stages),
+        shows_steps=any(
+            stage.span != 1 or stage.columns[0].name not in (stage.name, "") or stage.columns[0].has_facts
+            for stage in stages
+        ),
         curves=curves,
         metric=metric,
     )
@@ -141,6 +175,7 @@ class _Drawing:
 
     view: MapView
     live: LiveLayer
+    around: Around
 
     def stage(self, raw: StageContent) -> StageHead:
         columns = [self.column(raw["id"], step) for step in raw["steps"]]
@@ -166,33 +201,51 @@ class _Drawing:
             belief=step["belief"],
             places=places,
             moment_of_truth=step["moment_of_truth"],
+            evidence=step["evidence"],
+            owner=self.around.person(step["owner"]),
+            review_date=step["review_date"] or "",
+            overdue=self.around.is_overdue(step["review_date"]),
+            marks=self.around.marks_on("step", step["id"]),
             live=measured_of(places, self.view.content["metric"]),
         )
 
+    def lane(self, key: str, columns: list[Column], raw_steps: Mapping[str, StepContent], evidence: str) -> Lane:
+        icon, css = LANE_LOOKS.get(key, ("note", ""))
+        title = lane_title(key, self.view.content["lanes"])
+        cells = []
+        for column in columns:
+            cards = raw_steps[column.id]["cards"] if column.id else []
+            notes = [self.note(card) for card in cards if _shown(card, key, evidence)]
+            cells.append((column, notes))
+            if notes:
+                column.notes.append((title, notes))
+        return Lane(key=key, title=title, hint=lane_hint(key), icon=icon, css=css, cells=cells)
 
-def _lane(view: MapView, key: str, columns: list[Column], raw_steps: Mapping[str, StepContent], evidence: str) -> Lane:
-    icon, css = LANE_LOOKS.get(key, ("note", ""))
+    def note(self, card: CardContent) -> Note:
+        return Note(
+            id=card["id"],
+            version=self.view.versions.get(card["id"], 0),
+            text=card["text"],
+            evidence=card["evidence"],
+            picture=self.around.picture(card["image"]),
+            owner=self.around.person(card["owner"]),
+            marks=self.around.marks_on("card", card["id"]),
+        )
+
+
+def lane_hint(key: str) -> str:
+    """What belongs into a usual lane, in a few words."""
     hints = {
         "actions": _("What they do"),
         "thoughts": _("In their words"),
+        "emotions": _("How it feels"),
         "pain_points": _("What hurts"),
         "opportunities": _("What could be better"),
+        "backstage": _("What we do for it"),
+        "owner": _("Who answers for it"),
     }
-    title = lane_title(key, view.content["lanes"])
-    cells = []
-    for column in columns:
-        cards = raw_steps[column.id]["cards"] if column.id else []
-        notes = [_note(view, card) for card in cards if _shown(card, key, evidence)]
-        cells.append((column, notes))
-        if notes:
-            column.notes.append((title, notes))
-    return Lane(key=key, title=title, hint=hints.get(key, ""), icon=icon, css=css, cells=cells)
+    return hints.get(key, "")
 
 
 def _shown(card: CardContent, lane: str, evidence: str) -> bool:
     return lane_key(card["lane"]) == lane and evidence in ("", card["evidence"])
-
-
-def _note(view: MapView, card: CardContent) -> Note:
-    words = "" if card["evidence"] == "assumption" else evidence_title(card["evidence"])
-    return Note(card["id"], view.versions.get(card["id"], 0), card["text"], words)

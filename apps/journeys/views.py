@@ -6,21 +6,13 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.journeys import queries, services
-from apps.journeys.board import build_board
-from apps.journeys.content import EVIDENCE
-from apps.journeys.forms import OUTLINE, JourneyForm, NewJourneyForm, PublishForm
-from apps.journeys.map_filters import MapFilterForm
-from apps.journeys.models import Journey
-from apps.journeys.overlay import read_overlay
-from apps.journeys.queries import MapView
-from apps.journeys.services.edits import undo_and_redo
-from apps.metrics.populations import population_choices
-from apps.touchpoints.periods import with_usual_period
+from apps.journeys.board_pages import board_page
+from apps.journeys.forms import OUTLINE, JourneyForm, NewJourneyForm
 from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
@@ -64,39 +56,7 @@ def journey_create(request: MemberRequest) -> HttpResponse:
 @permission_required("journeys.view")
 def journey_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     """The map: the draft for those who edit, what is published for everybody else, or one version of it."""
-    journey = queries.journey_for(request.actor, pk)
-    view = shown_map(request, journey)
-    editable = view.number is None and journey.archived_at is None
-    params = with_usual_period(request.GET)
-    evidence = request.GET.get("evidence", "")
-    evidence = evidence if evidence in EVIDENCE else ""
-    over = read_overlay(
-        actor=request.actor,
-        organization=request.organization,
-        view=view,
-        params=params,
-        while_in_force=bool(request.GET.get("version")),
-    )
-    board = build_board(view, over, editable=editable, evidence=evidence)
-    undo, redo = undo_and_redo(request.actor, journey) if editable else (False, False)
-    context = {
-        "journey": journey,
-        "map": view,
-        "board": board,
-        "editable": editable,
-        "evidence": evidence,
-        "view": view_name(request),
-        "filters": MapFilterForm(params, **population_choices(request.actor)) if over.is_live else None,
-        "filter_query": over.filters.query.urlencode(),
-        "undo": undo,
-        "redo": redo,
-        "publish_form": PublishForm(),
-        "base": org_url(request.organization, "journeys:detail", pk=journey.pk),
-        "can_measure": over.is_live,
-    }
-    response = render_page(request, "journeys/board.html", context, partial="emotion")
-    response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "User-Agent"]))
-    return response
+    return board_page(request, queries.journey_for(request.actor, pk))
 
 
 @permission_required("journeys.edit")
@@ -135,27 +95,3 @@ def journey_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
     services.delete_journey(actor=request.actor, journey=journey)
     messages.success(request, _("The map is gone from the list."))
     return see_other(request, org_url(request.organization, "journeys:list"))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What the board shows
-
-
-def shown_map(request: MemberRequest, journey: Journey) -> MapView:
-    """The version the address names, else the draft for those who edit and the published map for the others."""
-    text = request.GET.get("version", "")
-    if text:
-        if not (text.isascii() and text.isdigit() and len(text) < 9):
-            raise Http404
-        return queries.version_view(journey, int(text))
-    if request.actor.can("journeys.edit"):
-        return queries.draft_view(journey)
-    return queries.version_view(journey, journey.published_version)
-
-
-def view_name(request: MemberRequest) -> str:
-    """`board` or `table`: what the address says, else the table on phones."""
-    asked = request.GET.get("view", "")
-    if asked in ("board", "table"):
-        return asked
-    return "table" if "Mobi" in request.headers.get("User-Agent", "") else "board"
