@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.journeys import content
-from apps.journeys.drafts import write_draft
+from apps.journeys.drafts import read_draft, write_draft
 from apps.journeys.models import Journey, MapEdit
 from apps.journeys.services.edits.changes import Change, Edit
 from apps.journeys.services.edits.keeping import UNDO_DAYS, note
@@ -78,6 +78,8 @@ def _repeat(actor: Actor, journey: Journey, edit: MapEdit, wanted: list[Change],
 
 def _repeat_one(journey: Journey, change: Change) -> Change:
     if change.kind == "map":
+        if _by_lanes(read_draft(journey).content["stages"]) != _by_lanes(cast(list[Any], change.before)):
+            raise Conflict(_("Somebody has changed this since."))
         write_draft(journey, content.complete_stages(cast(list[Any], change.after)))
         return change
     row = find(journey, change.kind, change.id)
@@ -90,3 +92,15 @@ def _repeat_one(journey: Journey, change: Change) -> Change:
     if there is None:
         row._state.adding = True
     return Change(change.kind, change.id, now, change.after, version, order_of(there if there is not None else row))
+
+
+def _by_lanes(stages: list[Any]) -> list[Any]:
+    """Stages with the cards of a step lane by lane: across lanes their order says nothing."""
+    return [
+        {**stage, "steps": [{**step, "cards": sorted(step["cards"], key=_lane_of)} for step in stage["steps"]]}
+        for stage in content.complete_stages(stages)
+    ]
+
+
+def _lane_of(card: dict[str, Any]) -> str:
+    return content.lane_key(card["lane"])
