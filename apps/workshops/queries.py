@@ -262,15 +262,24 @@ def _result(round: VoteRound, cast: Sequence[VoteDots], where: Mapping[UUID, tup
     return Result(round, places, len({dots.voter for dots in cast}), totals.total())
 
 
-def dots_on_map(*, actor: Actor, journey_id: UUID) -> Mapping[str, int]:
-    """Dots by card and step of the newest vote on a map that is over. Two queries."""
+def last_round(journey_id: UUID) -> VoteRound | None:
+    """The newest vote on a map that is over. One query."""
     now = timezone.now()
     rounds = VoteRound.objects.filter(workshop__journey=journey_id).select_related("workshop")
-    for round in rounds.order_by("-opened_at", "-pk")[:2]:
-        if not is_running(round, round.workshop, now):
-            counted = VoteDots.objects.filter(round=round).values("thing").annotate(total=Sum("dots"))
-            return {str(row["thing"]): row["total"] for row in counted.order_by("thing")}
-    return {}
+    newest = rounds.order_by("-opened_at", "-pk")[:2]
+    return next((round for round in newest if not is_running(round, round.workshop, now)), None)
+
+
+def dots_in(round: VoteRound) -> dict[str, int]:
+    """Dots by card and step of a round that is over. One query."""
+    counted = VoteDots.objects.filter(round=round).values("thing").annotate(total=Sum("dots")).order_by("thing")
+    return {str(row["thing"]): row["total"] for row in counted}
+
+
+def dots_on_map(*, actor: Actor, journey_id: UUID) -> Mapping[str, int]:
+    """Dots by card and step of the newest vote on a map that is over. Two queries."""
+    round = last_round(journey_id)
+    return dots_in(round) if round else {}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
+from apps.journeys.urls import edit_urls
 from apps.workshops.views import guests, hosting
 
 app_name = "workshops"
@@ -17,6 +18,7 @@ urlpatterns = [
     path(f"{_MAP}vote/", hosting.vote, name="vote"),
     path(f"{_MAP}votes/<int:number>/", hosting.result, name="result"),
     path(f"{_MAP}<uuid:item>/", hosting.past, name="past"),
+    path("workshops/last-vote/", hosting.last_vote, name="last_vote"),
 ]
 
 public_urlpatterns = [
@@ -26,6 +28,6 @@ public_urlpatterns = [
     path("w/<str:code>/state/", guests.state, name="workshop_state"),
     path("w/<str:code>/vote/", guests.vote, name="workshop_vote"),
     path("w/<str:code>/votes/<int:number>/", guests.result, name="workshop_result"),
-    path("w/<str:code>/map/", guests.map_page, name="workshop_map"),
-    path("w/<str:code>/map/<path:rest>", guests.map_page, name="workshop_map_page"),
+    path("w/<str:code>/map/", guests.board, name="workshop_map"),
+    path("w/<str:code>/map/", include((edit_urls(guests.editing, guests.looking), "workshop_map"))),
 ]

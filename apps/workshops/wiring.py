@@ -39,7 +39,7 @@ register_mark(
         label=_("Dots of the last vote"),
         icon="circle-dot",
         permission="journeys.view",
-        url_name="workshops:vote",
+        url_name="workshops:last_vote",
         source=queries.dots_on_map,
     )
 )

@@ -82,9 +82,8 @@ def change_workshop(*, actor: Actor, workshop: Workshop, **changes: Any) -> Work
 
 @transaction.atomic
 def renew_code(*, actor: Actor, workshop: Workshop) -> Workshop:
-    """Another code instead of the one that got into wrong hands; who is in already stays in, at the new address."""
+    """Another code instead of the one that got into wrong hands: the old one lets nobody new in; who is in stays."""
     workshop = lock_workshop(actor, workshop)
-    WorkshopCode.objects.filter(workshop_id=workshop.pk).delete()
     workshop.code_version += 1
     _write_code(workshop)
     workshop.save(update_fields=["code_version"])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
-from django.urls import Resolver404, resolve, reverse
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apps.accounts.clients import client_ip
+from apps.journeys.board_pages import board_page
+from apps.journeys.models import Card
 from apps.workshops import entry, rules, services
 from apps.workshops.entry import GuestRequest, guest_page, workshop_page
 from apps.workshops.forms import JoinForm
@@ -17,26 +22,10 @@ from apps.workshops.views import voting
 from cxm.web.forms import domain_errors_into
 from cxm.web.views import public_view, render_page
 
-MAP_PAGES: Final = frozenset(
-    {
-        "detail",
-        "changes",
-        "stage_new",
-        "stage",
-        "step_new",
-        "step",
-        "card_new",
-        "card",
-        "place_new",
-        "place",
-        "undo",
-        "redo",
-    }
-)
-"""The pages of a map that guests reach, by their names in apps/journeys/urls.py. All others are none of theirs."""
+NOT_FOR_GUESTS: Final = frozenset({"version", "segment", "persona"})
+"""What an address may ask of the pages of a map, but not for guests: published versions, and groups of customers."""
 
-PARAMETERS: Final = frozenset({"view", "evidence", "since", "stage", "step", "lane", "position", "from", "to", "where"})
-"""What a guest's address may ask of those pages: no other version, no segment, no persona."""
+View = Callable[..., HttpResponseBase]
 
 
 @public_view
@@ -55,7 +44,7 @@ def door(request: GuestRequest) -> HttpResponse:
     """`/w/<code>/`: choose a name and come in; who is in goes on to the map."""
     if request.guest is not None and request.method != "POST":
         return HttpResponseRedirect(request.map_base)
-    form = JoinForm(request.POST or None)
+    form = JoinForm(request.POST if request.method == "POST" else None)
     is_open = request.workshop.is_open
     if request.method == "POST" and is_open and form.is_valid():
         with domain_errors_into(form):
@@ -96,24 +85,60 @@ def result(request: GuestRequest, number: int) -> HttpResponse:
     return voting.result_answer(request, request.workshop, number)
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# The map: the pages of apps/journeys, reached under the code
+
+
 @guest_page
-def map_page(request: GuestRequest, rest: str = "") -> HttpResponseBase:
-    """`/w/<code>/map/...`: the board and the pages of what is on it, of this one map.
-
-    The views are those of apps/journeys; the actor and the base of the addresses make the difference.
-    """
-    try:
-        match = resolve(f"/journeys/{request.workshop.journey_id}/{rest}", urlconf="apps.journeys.urls")
-    except Resolver404:
-        raise Http404 from None
-    if match.url_name not in MAP_PAGES or match.kwargs.get("pk") != request.workshop.journey_id:
-        raise Http404
-    request.GET = _own_parameters(request.GET)  # type: ignore[assignment]
-    return match.func(request, *match.args, **match.kwargs)
+def board(request: GuestRequest) -> HttpResponseBase:
+    """`/w/<code>/map/`: the board, the table or the matrix of this one map."""
+    _leave_out(request)
+    return board_page(request, request.workshop.journey)  # type: ignore[arg-type]
 
 
-def _own_parameters(given: QueryDict) -> QueryDict:
-    kept: Any = QueryDict(mutable=True)
-    for name in PARAMETERS & set(given):
-        kept[name] = given[name]
-    return kept
+def editing(view: View) -> View:
+    """Reach a page that changes a map as a guest: always of the workshop's map, and as far as `access` lets a guest."""
+
+    @guest_page
+    @wraps(view)
+    def wrapped(request: GuestRequest, **kwargs: Any) -> HttpResponseBase:
+        _leave_out(request)
+        answer = view(request, pk=request.workshop.journey_id, **kwargs)
+        return answer if request.workshop.shows_names else _without_names(answer)
+
+    return wrapped
+
+
+def looking(view: View) -> View:
+    """Reach a picture of the map as a guest: one that stands on this map now."""
+
+    @guest_page
+    @wraps(view)
+    def wrapped(request: GuestRequest, name: str, **kwargs: Any) -> HttpResponseBase:
+        image = f"{request.organization.pk}/journeys/{name}.webp"
+        if not Card.objects.filter(step__stage__journey=request.workshop.journey_id, image=image).exists():
+            raise Http404
+        return view(request, pk=request.workshop.journey_id, name=name, **kwargs)
+
+    return wrapped
+
+
+def _leave_out(request: HttpRequest) -> None:
+    kept = request.GET.copy()
+    for name in NOT_FOR_GUESTS & set(kept):
+        del kept[name]
+    request.GET = kept  # type: ignore[assignment]
+
+
+def _without_names(answer: HttpResponseBase) -> HttpResponseBase:
+    """What the board keeps up with, without who is here and who did it: the host has switched names off."""
+    if not isinstance(answer, JsonResponse):
+        return answer
+    body = json.loads(answer.content)
+    if "who" not in body:
+        return answer
+    body["who"] = []
+    for change in body["changes"]:
+        change["by"] = ""
+    answer.content = json.dumps(body).encode()
+    return answer

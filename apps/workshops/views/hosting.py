@@ -78,7 +78,7 @@ def host(request: MemberRequest, pk: UUID) -> HttpResponse:
 
 
 def _start(request: MemberRequest, journey: Journey) -> HttpResponse:
-    form = StartForm(request.POST or None, initial={"title": journey.name})
+    form = StartForm(request.POST if request.method == "POST" else None, initial={"title": journey.name})
     if request.method == "POST" and request.POST.get("action") != "start":
         raise Conflict(_("This workshop has ended."))
     if request.method == "POST" and form.is_valid():
@@ -192,7 +192,7 @@ def qr(request: MemberRequest, pk: UUID) -> HttpResponse:
     return HttpResponse(qr_svg(address_of(_open_workshop(request, pk))), content_type="image/svg+xml")
 
 
-@permission_required("workshops.host")
+@permission_required("journeys.view")
 def past(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
     """`.../workshop/<id>/`: a workshop that is over, with what was voted."""
     journey = journey_for(request.actor, pk)
@@ -200,10 +200,24 @@ def past(request: MemberRequest, pk: UUID, item: UUID) -> HttpResponse:
     if workshop is None or not workshop.is_over:
         raise NotFound
     workshop.journey = journey
-    guests = WorkshopGuest.objects.filter(workshop=workshop).order_by("joined_at", "pk")
+    rows = WorkshopGuest.objects.filter(workshop=workshop).order_by("joined_at", "pk")
+    guests = list(rows) if request.actor.can("workshops.host") else None
     rounds = queries.rounds_of(workshop)
     context = {"journey": journey, "workshop": workshop, "guests": guests, "results": queries.results_of(rounds)}
     return render_page(request, "workshops/past.html", {**context, "base": _base(request, journey)})
+
+
+@permission_required("journeys.view")
+def last_vote(request: MemberRequest) -> HttpResponse:
+    """`workshops/last-vote/?journey=<id>`: where the dots on a map come from."""
+    pk = parse_uuid(request.GET.get("journey"))
+    round = queries.last_round(journey_for(request.actor, pk).pk) if pk else None
+    if round is None:
+        raise NotFound
+    kwargs: dict[str, Any] = {"pk": round.workshop.journey_id}
+    if round.workshop.is_over:
+        return see_other(request, org_url(request.organization, "workshops:past", item=round.workshop_id, **kwargs))
+    return see_other(request, org_url(request.organization, "workshops:result", number=round.number, **kwargs))
 
 
 def _open_workshop(request: MemberRequest, pk: UUID) -> Workshop:
