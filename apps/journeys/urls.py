@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from apps.journeys import comment_views, edit_views, lane_views, sync_views, version_views, views
+from apps.journeys import comment_views, edit_views, lane_views, live_views, sync_views, version_views, views
 from cxm.web.views import permission_required
 
 app_name = "journeys"
@@ -45,6 +45,7 @@ urlpatterns = [
     path("journeys/<uuid:pk>/comments/", comment_views.journey_comments, name="comments"),
     path("journeys/<uuid:pk>/edit/", views.journey_edit, name="edit"),
     path("journeys/<uuid:pk>/publish/", version_views.journey_publish, name="publish"),
+    path("journeys/<uuid:pk>/delusions/", live_views.journey_curves, name="curves"),
     path("journeys/<uuid:pk>/versions/", version_views.journey_versions, name="versions"),
     path("journeys/<uuid:pk>/compare/", version_views.journey_compare, name="compare"),
     path("journeys/<uuid:pk>/to-be/", version_views.journey_to_be, name="to_be"),

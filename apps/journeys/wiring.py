@@ -67,6 +67,7 @@ register_commentable(
     rows=commentable_maps,
     anchors=parts_of_map,
 )
+register_page(MapPage(_("Belief against measurement"), "mood-smile", "journeys:curves", "metrics.view", order=10))
 register_page(MapPage(_("Comments"), "messages", "journeys:comments", "journeys.view", order=30))
 register_mark(
     Mark("comments", _("Comments"), "message", "journeys.view", "journeys:part_comments", source=comment_marks)
