@@ -33,6 +33,7 @@ QUEUES = {  # which due rows the platform role may see, and of them only these c
     "dispatch_sendplan": {"tenant_id", "id", "state", "next_run_at", "leased_until"},
     "imports_importjob": {"tenant_id", "id", "state", "created_at", "leased_until", "keep_until"},
     "imports_exportjob": {"tenant_id", "id", "state", "created_at", "leased_until", "keep_until"},
+    "paths_pathreport": {"tenant_id", "id", "state", "requested_at", "leased_until"},
     "personas_personacheck": {"tenant_id", "id", "state", "due_at"},
     "segments_segment": {"tenant_id", "id", "state", "refresh_at", "leased_until"},
 }
