@@ -8,12 +8,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from apps.metrics.counting import NOW, Slot, Split, count, surveys_for
-from apps.metrics.populations import scores_of_segment
+from apps.metrics.populations import difference_between, headlines_of_segments, scores_of_segment
 from apps.metrics.queries import read_tally
 from apps.metrics.results.asking import metric_of
 from apps.metrics.selection import Selection
 from apps.metrics.statistics import Metric
-from apps.segments.scores import register_scores
+from apps.segments.scores import register_difference, register_headlines, register_scores
 from apps.surveys.models import Survey
 from apps.surveys.registry import register_results
 from cxm.actor import Actor
@@ -42,3 +42,5 @@ def survey_results(*, actor: Actor, organization: Any, surveys: Collection[Surve
 
 register_results(survey_results)
 register_scores(scores_of_segment)
+register_headlines(headlines_of_segments)
+register_difference(difference_between)

@@ -5,7 +5,7 @@ register_scores(scores_of_segment)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -48,6 +48,35 @@ class Score:
         return sparkline(self.values)
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One score minus another of the same rule, with its 95 % interval, in the score's own unit."""
+
+    value: float
+    low: float
+    high: float
+    unit: str
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval excludes no difference at all."""
+        return self.low > 0 or self.high < 0
+
+
+class HeadlineSource(Protocol):
+    """The score of one metric of the people of each of several segments, by segment; those without answers missing."""
+
+    def __call__(
+        self, *, actor: Actor, organization: Any, metric: str, segment_ids: Collection[UUID]
+    ) -> Mapping[UUID, Any]: ...
+
+
+class DifferenceSource(Protocol):
+    """The second of two scores minus the first; None where they cannot be compared."""
+
+    def __call__(self, first: Any, second: Any) -> Difference | None: ...
+
+
 class ScoreSource(Protocol):
     """NPS, CSAT and CES of the people who belong to a segment now."""
 
@@ -55,6 +84,8 @@ class ScoreSource(Protocol):
 
 
 _sources: list[ScoreSource] = []
+_headlines: list[HeadlineSource] = []
+_differences: list[DifferenceSource] = []
 
 
 def register_scores(source: ScoreSource) -> None:
@@ -67,3 +98,28 @@ def scores_of(*, actor: Actor, organization: Any, segment_id: UUID | None) -> li
     if not _sources or segment_id is None or not actor.can("metrics.view"):
         return []
     return _sources[0](actor=actor, organization=organization, segment_id=segment_id)
+
+
+def register_headlines(source: HeadlineSource) -> None:
+    """Say who measures several segments at once."""
+    _headlines[:] = [source]
+
+
+def headlines_of(*, actor: Actor, organization: Any, metric: str, segment_ids: Collection[UUID]) -> Mapping[UUID, Any]:
+    """One score of the people of each segment, the same as `scores_of` gives; {} for who may not see scores.
+
+    As many queries for many segments as for one.
+    """
+    if not _headlines or not segment_ids or not actor.can("metrics.view"):
+        return {}
+    return _headlines[0](actor=actor, organization=organization, metric=metric, segment_ids=segment_ids)
+
+
+def register_difference(source: DifferenceSource) -> None:
+    """Say who compares scores."""
+    _differences[:] = [source]
+
+
+def difference_of(first: Any, second: Any) -> Difference | None:
+    """The second of two scores minus the first, by the rule they share; None where they cannot be compared."""
+    return _differences[0](first, second) if _differences and first is not None and second is not None else None
