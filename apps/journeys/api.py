@@ -18,11 +18,11 @@ from apps.journeys import content, queries, services
 from apps.journeys.drafts import Draft, read_drafts
 from apps.journeys.live_api import FILTER_PARAMETERS, METRIC_SCHEMA, CurvesAction, read_version
 from apps.journeys.models import Journey, JourneyVersion, Metric
+from apps.journeys.version_api import JourneyVersionSerializer, VersionActions
 from apps.personas.models import Persona
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import (
     PublishSerializer,
-    TenantModelSerializer,
     TenantSerializer,
     UtcDateTimeField,
     VersionNumberSerializer,
@@ -176,24 +176,6 @@ class JourneySerializer(TenantSerializer):
         }
 
 
-class JourneyVersionSerializer(TenantModelSerializer):
-    """A map as it was published. `in_force_from` null: it reaches back without limit."""
-
-    version = serializers.IntegerField(source="number")
-    published_at = UtcDateTimeField()
-    in_force_from = UtcDateTimeField(allow_null=True)
-    in_force_to = UtcDateTimeField(allow_null=True)
-    content = serializers.SerializerMethodField()
-
-    class Meta:
-        model = JourneyVersion
-        fields = ("version", "purpose", "published_at", "in_force_from", "in_force_to", "content")
-
-    def get_content(self, row: JourneyVersion) -> dict[str, Any]:
-        """The map, with every field a map has today."""
-        return dict(content.complete(row.content))
-
-
 class JourneyFilter(filters.FilterSet):
     """Maps of one persona. Archived maps are not in the API."""
 
@@ -204,7 +186,7 @@ class JourneyFilter(filters.FilterSet):
         fields = ("persona",)
 
 
-class JourneyViewSet(CurvesAction, TenantViewSet):
+class JourneyViewSet(CurvesAction, VersionActions, TenantViewSet):
     """Maps of what customers live through."""
 
     serializer_class = JourneySerializer
@@ -221,6 +203,9 @@ class JourneyViewSet(CurvesAction, TenantViewSet):
         "destroy": "journeys.edit",
         "publish": "journeys.publish",
         "versions": "journeys.view",
+        "version": "journeys.view",
+        "compare": "journeys.view",
+        "to_be": "journeys.edit",
         "scores": "metrics.view",
         "curves": "metrics.view",
     }

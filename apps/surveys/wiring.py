@@ -8,6 +8,7 @@ from apps.customers.holders import TableHolder, register_holder
 from apps.customers.profile_page import register_profile_figures
 from apps.customers.retention import register_life_sign, register_retention
 from apps.customers.timeline import register_source
+from apps.surveys.asked import asked_at_touchpoints
 from apps.surveys.holding import (
     answered_since,
     count_aged_people,
@@ -20,13 +21,14 @@ from apps.surveys.holding import (
 from apps.surveys.ingest import API_PATTERN, PAGE_PATTERN, answer_api, answer_page
 from apps.surveys.models import Response
 from apps.surveys.timeline import answer_figures, answer_items, search_surveys, uses_by_surveys
-from apps.touchpoints.registry import register_uses
+from apps.touchpoints.registry import register_asked, register_uses
 from cxm.ingest import register_fast_route
 from cxm.web.navigation import NavItem, register_nav
 from cxm.web.palette import register_command, register_searcher
 
 register_profile_figures("answers", 20, "feedback.view", answer_figures)
 register_source("feedback", label=_("Answers"), permission="feedback.view", fetch=answer_items)
+register_asked(asked_at_touchpoints)
 register_uses("surveys", title=_("Surveys"), permission="surveys.view", source=uses_by_surveys, keeps=True)
 register_nav(
     NavItem(

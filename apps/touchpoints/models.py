@@ -75,6 +75,11 @@ class BackstageRecord(TenantModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def touchpoint_keys(self) -> list[str]:
+        """Keys of the touchpoints it stands behind. No query where `uses` and their touchpoints were prefetched."""
+        return sorted(use.touchpoint.key for use in self.uses.all())
+
 
 class TouchpointBackstage(TenantModel):
     """That a record stands behind a touchpoint."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.http import QueryDict
 from django.utils.timezone import localdate
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+
+from cxm.errors import DomainError, read_fields
 
 USUAL_DAYS = 90
 
@@ -45,6 +50,37 @@ def with_usual_period(params: QueryDict) -> QueryDict:
 def period_parameters(params: QueryDict) -> dict[str, str]:
     """The period alone, for links to what lies behind a score."""
     return {name: value for name in ("from", "to") if (value := params.get(name))}
+
+
+def read_window(params: QueryDict, organization: Any) -> tuple[datetime | None, datetime | None]:
+    """`from` and `to` of a query string as [start, end): days (the last included) or times; None is without limit.
+
+    Days are those of the organisation's zone. Raises DomainErrors (422) naming what cannot be read.
+    """
+    zone = ZoneInfo(organization.timezone)
+    readers = {name: partial(_read_end, name=name, zone=zone) for name in ("from", "to")}
+    found = read_fields(readers, {name: (params.get(name) or "").strip() for name in readers})
+    start, end = found["from"], found["to"]
+    if start and end and end < start:
+        raise DomainError(_t("The period ends before it begins."), field="to")
+    return start, end
+
+
+def _read_end(text: str, *, name: str, zone: ZoneInfo) -> datetime | None:
+    if not text:
+        return None
+    try:
+        if len(text) == 10:
+            day = date.fromisoformat(text) + timedelta(days=name == "to")
+            moment = datetime.combine(day, time.min, tzinfo=zone)
+        else:
+            # A plus sign of an offset that was not encoded arrives as a space.
+            moment = datetime.fromisoformat(re.sub(r" (\d{2}:?\d{2})$", r"+\1", text))
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        message = _t("Write a day as 2026-11-21 or a time as 2026-11-21T09:30:00Z.")
+        raise DomainError(message, field=name) from None
 
 
 def instants_of(params: QueryDict, organization: Any) -> tuple[datetime | None, datetime | None]:

@@ -48,6 +48,29 @@ class ScoreSource(Protocol):
 
 
 @dataclass(frozen=True)
+class AskedThere:
+    """A scored question that a survey asks at a touchpoint. `scale` says its ends ("0 to 10").
+
+    `differs` says in a sentence why its score cannot be added to that of another question there, "" when it can.
+    """
+
+    survey: str
+    url_name: str
+    object_id: UUID
+    state: str
+    metric: str
+    wording: str
+    scale: str
+    differs: str = ""
+
+
+class AskedSource(Protocol):
+    """The scored questions by touchpoint id; ids without any may be missing."""
+
+    def __call__(self, *, touchpoint_ids: Collection[UUID]) -> Mapping[UUID, list[AskedThere]]: ...
+
+
+@dataclass(frozen=True)
 class UseKind:
     """One kind of use: maps, surveys, ideas."""
 
@@ -61,6 +84,8 @@ class UseKind:
 USES: dict[str, UseKind] = {}
 FIGURES: dict[str, FigureSource] = {}
 _scores: list[ScoreSource] = []
+_changes: list[ScoreSource] = []
+_asked: list[AskedSource] = []
 
 
 def register_uses(name: str, *, title: Any, permission: str, source: UseSource, keeps: bool = False) -> None:
@@ -76,6 +101,23 @@ def register_figure(name: str, source: FigureSource) -> None:
 def register_scores(source: ScoreSource) -> None:
     """Say who measures."""
     _scores[:] = [source]
+
+
+def register_changes(source: ScoreSource) -> None:
+    """Say who knows how scores moved since the period of equal length before."""
+    _changes[:] = [source]
+
+
+def register_asked(source: AskedSource) -> None:
+    """Say who knows what surveys ask at touchpoints."""
+    _asked[:] = [source]
+
+
+def asked_at(actor: Actor, touchpoint_id: UUID) -> list[AskedThere]:
+    """The scored questions asked at a touchpoint; [] for who may not see surveys."""
+    if not _asked or not actor.can("surveys.view"):
+        return []
+    return list(_asked[0](touchpoint_ids=[touchpoint_id]).get(touchpoint_id, []))
 
 
 def uses_of(actor: Actor, touchpoint_ids: Collection[UUID]) -> dict[str, Mapping[UUID, list[Use]]]:
@@ -100,3 +142,10 @@ def scores_of(*, actor: Actor, organization: Any, params: QueryDict) -> Mapping[
     if not _scores or not actor.can("metrics.view"):
         return {}
     return _scores[0](actor=actor, organization=organization, params=params)
+
+
+def changes_of(*, actor: Actor, organization: Any, params: QueryDict) -> Mapping[UUID, Mapping[str, Any]]:
+    """Changes of scores since the period before, by touchpoint id and metric; {} as for `scores_of`."""
+    if not _changes or not actor.can("metrics.view"):
+        return {}
+    return _changes[0](actor=actor, organization=organization, params=params)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -29,6 +31,44 @@ _COUNT = """
      WHERE i.tenant_id = %(tenant)s AND i.id >= %(first)s AND i.id < %(end)s AND t.conditions <> '{}'
      GROUP BY t.touchpoint
 """
+
+
+_LAST = """
+    SELECT i.occurred_at FROM interactions_interaction i
+     WHERE i.tenant_id = %(tenant)s AND i.event = %(event)s AND i.properties @> %(where)s::jsonb
+       AND i.id >= %(first)s AND i.id < %(end)s
+     ORDER BY i.id DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a matcher fits in a window: how many interactions, and when the last of them was."""
+
+    count: int
+    last_seen: datetime | None
+
+
+def try_matcher(match: Mapping[str, Any], *, start: datetime, end: datetime) -> Tried:
+    """What an event matcher fits in [start, end). Two queries by the index on event and time."""
+    values = {
+        "touchpoints": ["00000000-0000-0000-0000-000000000000"],
+        "events": [match["event"]],
+        "wheres": [json.dumps(match.get("where") or {})],
+        "event": match["event"],
+        "where": json.dumps(match.get("where") or {}),
+        "tenant": str(current_tenant_id()),
+        "first": str(lowest_id(start)),
+        "end": str(lowest_id(end)),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, values)
+        counted = cursor.fetchone()
+        if not counted:
+            return Tried(0, None)
+        cursor.execute(_LAST, values)
+        last = cursor.fetchone()
+    return Tried(counted[1], last[0] if last else None)
 
 
 def volumes(*, touchpoint_ids: Collection[UUID], start: datetime | None, end: datetime | None) -> Mapping[UUID, int]:
