@@ -117,7 +117,18 @@ def _invoices(
                 moment, minutes = at(called), chance.randrange(2, 25)
                 agent = story.agent_of(customer.external_id or "", number)
                 yield moment, "Support Called", "phone", {"topic": "invoice", "minutes": minutes, "agent": agent}
+                solved = _solved_after(customer, number)
+                if solved and (moment + solved).date() <= end:
+                    yield moment + solved, "Question Solved", "phone", {"topic": "invoice"}
         issued, number = issued + dt.timedelta(days=INVOICE_EVERY), number + 1
+
+
+def _solved_after(customer: Customer, number: int) -> dt.timedelta | None:
+    """How long a question of a call stayed open; None for one that was never solved."""
+    chance = random.Random(f"{customer.external_id}-{number}")  # noqa: S311 - an invented company, not a secret
+    if chance.random() < 0.06:
+        return None
+    return dt.timedelta(minutes=chance.randrange(3, 100) if chance.random() < 0.85 else chance.randrange(130, 3000))
 
 
 def record_campaign(*, actor: Actor, customers: list[Customer], organization: Organization, today: dt.date) -> None:

@@ -17,7 +17,7 @@ from django.db import transaction
 from apps.accounts.models import User
 from apps.customers.models import Customer
 from apps.customers.services import create_customer
-from apps.demo import asking, living, story
+from apps.demo import asking, living, mapping, story
 from apps.dispatch.services import invite_customers
 from apps.ideas.models import Idea
 from apps.ideas.services import comment_on_idea, submit_idea, vote_for_idea
@@ -68,8 +68,9 @@ def seed_organization(organization: Organization, people: dict[str, User], today
         touchpoints = {place.key: _touchpoint(actor, place, units) for place in story.PLACES}
         customers = _customers(actor, units, chance)
         personas = {str(values["name"]): _persona(actor, values) for values in story.PERSONAS}
+        maps = {}
         for content in story.MAPS:
-            journey = create_journey(
+            journey = maps[content["name"]] = create_journey(
                 actor=actor, name=content["name"], persona=personas[content["persona"]], stages=content["stages"]
             )
             publish_journey(
@@ -83,6 +84,16 @@ def seed_organization(organization: Organization, people: dict[str, User], today
         living.record_campaign(actor=actor, customers=customers, organization=organization, today=today)
     with transaction.atomic():
         living.make_segments(actor=actor, personas=personas)
+    with transaction.atomic():
+        mapping.deepen(
+            actor=actor,
+            journey=maps[story.SWITCHING["name"]],
+            persona=personas[str(story.SWITCHING["persona"])],
+            people=people,
+            touchpoints=touchpoints,
+            organization=organization,
+            today=today,
+        )
     with transaction.atomic():
         asking.ask_in_the_shop(
             actor=actor, touchpoint=touchpoints["city-shop"], units=units, organization=organization, today=today

@@ -11,17 +11,21 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db.models import Sum
+from django.utils.timezone import now
 
 from apps.accounts.models import User
 from apps.collectors.models import Collector
+from apps.comments.models import Comment, CommentMention
 from apps.customers.models import Account, Customer
-from apps.demo import asking, living, seeding, story
+from apps.demo import asking, living, map_story, seeding, story
 from apps.demo.management.commands.seed_demo import logins_file, pending_file
 from apps.dispatch.models import Invitation, SendPlan
 from apps.ideas.models import Idea
+from apps.insights.models import Insight
 from apps.interactions.models import Interaction
-from apps.journeys.models import Journey
+from apps.journeys.models import Journey, JourneyVersion
 from apps.metrics.models import ScoreHistogram
+from apps.opportunities.models import Opportunity
 from apps.organizations.models import Organization
 from apps.organizations.services import delete_organization
 from apps.outbox.models import OutboxEvent
@@ -29,6 +33,7 @@ from apps.outbox.relay import drain
 from apps.personas.models import Persona
 from apps.segments.models import Segment
 from apps.surveys.models import Response, Survey, SurveyVersion
+from apps.touchpoints.models import BackstageRecord, Touchpoint
 from cxm.actor import Actor
 from cxm.scope import tenant
 
@@ -150,3 +155,18 @@ def test_a_run_that_breaks_off_leaves_nothing_and_the_next_makes_it(
     monkeypatch.setattr(seeding, "DAYS", 3)
     call_command("seed_demo", stdout=io.StringIO())
     assert Organization.objects.filter(slug=story.SLUG).exists()
+
+
+def test_its_first_map_has_a_year_of_work_around_it(seeded: str) -> None:
+    with tenant(Organization.objects.get(slug=story.SLUG)):
+        journey = Journey.objects.get(name=story.SWITCHING["name"])
+        first, second = JourneyVersion.objects.filter(journey=journey).order_by("number")
+        assert (first.in_force_from, first.in_force_to) == (None, second.in_force_from)
+        assert second.in_force_to is None and second.in_force_from < now() - dt.timedelta(days=70)
+        assert Journey.objects.get(as_is=journey).kind == "to_be"
+        assert Insight.objects.count() == len(map_story.INSIGHTS)
+        assert Opportunity.objects.exclude(card_id=None).count() == len(map_story.OPPORTUNITIES)
+        assert Comment.objects.count() == len(map_story.COMMENTS)
+        assert CommentMention.objects.count() == 1
+        assert Touchpoint.objects.exclude(promise=None).count() == len(map_story.PROMISES)
+        assert BackstageRecord.objects.count() == len(map_story.BACKSTAGE)
