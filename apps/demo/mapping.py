@@ -1,4 +1,4 @@
-"""What surrounds the demo's maps: a second version, a map of how it shall be, promises, insights, opportunities, talk."""
+"""What surrounds the demo's maps: a second version, a to-be map, promises, insights, opportunities, talk."""
 
 from __future__ import annotations
 
