@@ -155,11 +155,13 @@ def _chip(chip: Chip, words: Words) -> dict[str, Any]:
         return {"text": f"{chip.label}: {_('asked on several scales')}", "more": "", "heat": "cx-none", "trend": ""}
     if not printed["value"]:
         return {"text": f"{chip.label}: {printed['why']}", "more": "", "heat": "cx-none", "trend": ""}
-    more = [f"({printed['interval']})" if printed["interval"] else "", f"n {printed['n']}", printed["weak"]]
+    more = [f"({printed['interval']})" if printed["interval"] else "", f"n\u00a0{printed['n']}", printed["weak"]]
+    if printed["target"]:
+        more.append("· " + printed["target"].replace(" ", "\u00a0"))
     trend = "" if chip.trend is None else "▲" if chip.trend.icon == "trending-up" else "▼"
     return {
         "text": words.say(f"{chip.label} {printed['value']}"),
-        "more": words.say(" ".join(part for part in (*more, printed["target"]) if part)),
+        "more": words.say(" ".join(part for part in more if part)),
         "heat": printed["heat"],
         "trend": trend,
     }
@@ -202,7 +204,7 @@ def _findings(sheet: MapSheet, words: Words) -> dict[str, Any] | None:
             "items": [
                 {
                     "text": words.say(gap.step),
-                    "more": words.say(f"{gap.words}. {gap.theirs}; {gap.customers}"),
+                    "more": words.say(f"{gap.words[:1].upper()}{gap.words[1:]} ({gap.theirs}; {gap.customers})"),
                     "worse": gap.gap > 0,
                 }
                 for gap in curves.delusions[:MOST_HIGHLIGHTS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.http import QueryDict
@@ -14,6 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.customers.masking import mask_text
+from apps.journeys.board import LANE_LOOKS
 from apps.journeys.content import (
     CardContent,
     LaneContent,
@@ -54,6 +55,11 @@ class SheetCard:
     words: str
     image: str = ""
 
+    @property
+    def image_name(self) -> str:
+        """The last part of the picture's stored name."""
+        return self.image.rpartition("/")[2]
+
 
 @dataclass(frozen=True)
 class SheetStep:
@@ -76,6 +82,16 @@ class SheetStage:
     duration: str
     steps: Sequence[SheetStep]
     measured: Measured
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """A row of a board: the cards of a ``lane`` by column, the ``touchpoints``, or the ``emotion`` curves."""
+
+    kind: Literal["lane", "touchpoints", "emotion"]
+    title: str = ""
+    css: str = ""
+    cells: Sequence[Sequence[SheetCard]] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +134,21 @@ class MapSheet:
     def steps(self) -> list[SheetStep]:
         """All columns in order."""
         return [step for stage in self.stages for step in stage.steps]
+
+    @property
+    def rows(self) -> list[SheetRow]:
+        """The rows under the steps: touchpoints and curves come after the first lane."""
+        steps = self.steps
+        lanes = [
+            SheetRow(
+                "lane",
+                lane["title"],
+                LANE_LOOKS.get(lane["key"], ("", ""))[1],
+                [step.cards.get(lane["key"], ()) for step in steps],
+            )
+            for lane in self.lanes
+        ]
+        return [*lanes[:1], SheetRow("touchpoints"), SheetRow("emotion"), *lanes[1:]]
 
     @property
     def state(self) -> str:

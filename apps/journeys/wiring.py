@@ -9,6 +9,7 @@ from uuid import UUID
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+import apps.journeys.sharing  # noqa: F401 - maps can be shared
 from apps.comments.registry import register_commentable
 from apps.journeys.commenting import comment_marks, commentable_maps, parts_of_map
 from apps.journeys.models import Journey, StepTouchpoint
