@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from itertools import islice
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.comments.models import CommentMention
@@ -23,6 +25,7 @@ from apps.dispatch.triggers import ask_about
 from apps.organizations.models import Organization
 from apps.organizations.queries import actor_for, members
 from apps.outbox.registry import handles
+from apps.personas.reviews import due_thing
 from apps.surveys.live import published_definition
 from apps.surveys.models import Response
 from cxm.actor import Actor
@@ -82,6 +85,29 @@ def tell_mentioned(payload: dict[str, Any]) -> None:
             button=_("Open the comment"),
             url=org_url(organization, "comments:mention", pk=mention.pk),
             note=_("You get this because a colleague wrote your name after an @."),
+        )
+
+
+@handles("personas.review_due", name="dispatch.tell_reviewer")
+def tell_reviewer(payload: dict[str, Any]) -> None:
+    """Write to the owner of a persona, a map or anything else with a review day that the day has passed: once."""
+    found = due_thing(payload["kind"], UUID(payload["object"]), date.fromisoformat(payload["day"]))
+    if found is None:
+        return
+    reviewable, due = found
+    organization = Organization.objects.get(pk=current_tenant_id())
+    if due.owner is None or not members(Actor.system("notice")).filter(user_id=due.owner.pk, is_active=True).exists():
+        return
+    with translation.override(due.owner.language):
+        names = {"name": due.name, "day": date_format(due.review_date)}
+        send_notice(
+            recipient=due.owner,
+            identity=uuid5(due.pk, payload["day"]),
+            subject=_("To be looked at again: %(name)s") % names,
+            lines=[_("“%(name)s” was to be looked at again by %(day)s. Is it still true?") % names],
+            button=_("Look at it"),
+            url=org_url(organization, reviewable.url_name, pk=due.pk),
+            note=_("You get this because you own it."),
         )
 
 

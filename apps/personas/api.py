@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from apps.personas import queries, services
 from apps.personas.content import SECTIONS
+from apps.personas.filters import PersonaFilter
 from apps.personas.models import Persona, PersonaVersion
 from apps.personas.sheet import people_of
 from cxm.api.routers import ApiRouter
@@ -46,6 +47,16 @@ class PersonaSerializer(TenantModelSerializer):
     evidence_level = serializers.ChoiceField(choices=Persona.Evidence.choices, required=False)
     owner = serializers.UUIDField(source="owner_id", required=False, allow_null=True)
     segment = serializers.UUIDField(source="segment_id", required=False, allow_null=True)
+    reason = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=1000,
+        help_text="Why an anti-persona is not served.",
+    )
+    backing = serializers.JSONField(
+        required=False, allow_null=True, help_text="What its lines rest on, a list (docs/personas.md)."
+    )
     claims = serializers.JSONField(
         required=False, allow_null=True, help_text="Statements about its people that are measured (docs/personas.md)."
     )
@@ -60,6 +71,8 @@ class PersonaSerializer(TenantModelSerializer):
             "kind",
             "evidence_level",
             "quote",
+            "reason",
+            "backing",
             "owner",
             "review_date",
             "segment",
@@ -130,16 +143,14 @@ class PersonaMetricsSerializer(TenantSerializer):
     drift = DriftSerializer(allow_null=True)
 
 
-class PersonaFilter(filters.FilterSet):
-    """Archived personas are left out unless asked for."""
+class PersonaApiFilter(PersonaFilter):
+    """The filters of the page; archived personas are left out unless asked for."""
 
-    kind = filters.ChoiceFilter(choices=Persona.Kind.choices)
-    evidence_level = filters.ChoiceFilter(choices=Persona.Evidence.choices)
     archived = filters.BooleanFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
 
     class Meta:
         model = Persona
-        fields = ("kind", "evidence_level", "archived")
+        fields = ()
 
     def filter_queryset(self, queryset: QuerySet[Persona]) -> QuerySet[Persona]:
         rows = super().filter_queryset(queryset)
@@ -150,7 +161,7 @@ class PersonaViewSet(TenantViewSet):
     """Who the customers are, as the organisation describes them."""
 
     serializer_class = PersonaSerializer
-    filterset_class = PersonaFilter
+    filterset_class = PersonaApiFilter
     queryset = Persona.objects.none()
     ordering_fields: ClassVar[dict[str, str]] = {"name": "name", "created_at": "created_at", "updated_at": "updated_at"}
     ordering = "name"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from django.utils.translation import gettext, gettext_lazy
 
@@ -13,6 +12,7 @@ from cxm.errors import FieldError
 NAME_LENGTH = 120
 TAGLINE_LENGTH = 200
 QUOTE_LENGTH = 400
+REASON_LENGTH = 400
 ITEM_LENGTH = 300
 MAX_ITEMS = 20
 
@@ -34,6 +34,7 @@ TEXTS = {
     "name": gettext_lazy("Name"),
     "tagline": gettext_lazy("In a few words"),
     "quote": gettext_lazy("Quote"),
+    "reason": gettext_lazy("Why we do not serve them"),
 }
 CHOICES = {"kind": gettext_lazy("Kind"), "evidence_level": gettext_lazy("Evidence level")}
 
@@ -97,47 +98,9 @@ def _error(field: str, message: str, code: str = "invalid") -> FieldError:
     return {"field": field, "code": code, "message": message}
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One thing that differs between two versions of a persona, as a person would say it."""
-
-    kind: Literal["added", "removed", "changed"]
-    field: str
-    sentence: str
-    substantive: bool
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
-    """What changed from one content to the next, field by field. Empty when nothing did."""
-    found: list[Difference] = []
-    for field, title in {**TEXTS, **CHOICES}.items():
-        before, after = old.get(field, ""), new.get(field, "")
-        if before == after:
-            continue
-        values = {"field": title, "old": before, "new": after}
-        if not before:
-            found.append(Difference("added", field, gettext("%(field)s added: “%(new)s”") % values, False))
-        elif not after:
-            found.append(Difference("removed", field, gettext("%(field)s removed: “%(old)s”") % values, False))
-        else:
-            sentence = gettext("%(field)s changed from “%(old)s” to “%(new)s”") % values
-            found.append(Difference("changed", field, sentence, False))
-    if old.get("claims", []) != new.get("claims", []):
-        found.append(Difference("changed", "claims", gettext("Other claims about its people"), True))
-    if old.get("portrait", "") != new.get("portrait", ""):
-        found.append(Difference("changed", "portrait", gettext("Another portrait"), False))
-    for field, title in SECTIONS.items():
-        before_items, after_items = old.get(field, []), new.get(field, [])
-        substantive = field in SUBSTANTIVE
-        for item in after_items:
-            if item not in before_items:
-                sentence = gettext("%(field)s: “%(item)s” added") % {"field": title, "item": item}
-                found.append(Difference("added", field, sentence, substantive))
-        for item in before_items:
-            if item not in after_items:
-                sentence = gettext("%(field)s: “%(item)s” removed") % {"field": title, "item": item}
-                found.append(Difference("removed", field, sentence, substantive))
-        if before_items != after_items and sorted(before_items) == sorted(after_items):
-            sentence = gettext("%(field)s: order changed") % {"field": title}
-            found.append(Difference("changed", field, sentence, False))
-    return found
+def complete(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A content with everything in it that there is now; what was frozen before there was such a thing lacks it."""
+    empty: dict[str, Any] = {"portrait": "", "claims": [], "backing": []}
+    texts = dict.fromkeys(TEXTS, "")
+    choices = {"kind": "persona", "evidence_level": "proto"}
+    return {**texts, **choices, **empty, **{section: [] for section in SECTIONS}, **raw}

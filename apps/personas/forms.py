@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -10,15 +9,46 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.organizations.models import Membership
-from apps.personas.claims import MOST_CLAIMS
-from apps.personas.content import NAME_LENGTH, QUOTE_LENGTH, SECTIONS, TAGLINE_LENGTH
+from apps.personas.content import (
+    ITEM_LENGTH,
+    NAME_LENGTH,
+    QUOTE_LENGTH,
+    REASON_LENGTH,
+    SECTIONS,
+    TAGLINE_LENGTH,
+    TEXTS,
+)
+from apps.personas.evidence import KINDS, LEVELS, SOURCE
 from apps.personas.models import Persona
-from apps.segments.builder import text_of, texts_of, value_of, values_of, whole_of
-from apps.segments.builder_rows import FIELD_NAMES, OPERATOR_NAMES
 from apps.segments.models import Segment
-from apps.segments.rule import LISTED, OPERATORS, PRESENCE, RELATIVE
-from cxm.errors import FieldError
+from cxm.actor import Actor
 from cxm.scope import current_tenant_id
+
+APART = ("portrait", "remove_portrait", "revision")
+LINE_ACTIONS = ("up", "down", "remove", "evidence")
+
+
+class LinesWidget(forms.Textarea):
+    """Several inputs of one name, or a text area with an item on each line: a list of texts either way."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        values = data.getlist(name) if hasattr(data, "getlist") else [data.get(name) or ""]
+        return [line for value in values for line in (str(value).splitlines() or [""])]
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return name not in data
+
+    def format_value(self, value: Any) -> str:
+        return "\n".join(value) if isinstance(value, list) else str(value or "")
+
+
+class LinesField(forms.Field):
+    """A section of a persona: a list of lines, the empty ones left out."""
+
+    widget = LinesWidget
+
+    def clean(self, value: Any) -> list[str]:
+        return [line for line in value or [] if line.strip()]
 
 
 class PersonaForm(forms.Form):
@@ -42,6 +72,13 @@ class PersonaForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("One sentence in their words."),
     )
+    reason = forms.CharField(
+        label=TEXTS["reason"],
+        required=False,
+        max_length=REASON_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("For an anti-persona: whom we do not design for, and what it would cost those we do."),
+    )
     owner = forms.ModelChoiceField(
         label=_("Owner"), required=False, queryset=User.objects.none(), empty_label=_("Nobody yet")
     )
@@ -59,8 +96,8 @@ class PersonaForm(forms.Form):
             kwargs["initial"] = initial_of(persona)
         super().__init__(*args, **kwargs)
         for section, title in SECTIONS.items():
-            self.fields[section] = forms.CharField(
-                label=title, required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text=_("One item a line.")
+            self.fields[section] = LinesField(
+                label=title, required=False, widget=LinesWidget(attrs={"rows": 3}), help_text=_("One item a line.")
             )
         members = Membership.objects.filter(organization_id=current_tenant_id(), is_active=True)
         self.fields["owner"].queryset = User.objects.filter(  # type: ignore[attr-defined]
@@ -73,10 +110,76 @@ class PersonaForm(forms.Form):
         """The bound fields of the sections."""
         return [self[section] for section in SECTIONS]
 
+    def saved_fields(self) -> list[str]:
+        """The fields that an editor saves one by one."""
+        return [name for name in self.fields if name not in APART]
+
+    def lines_of(self, section: str) -> list[str]:
+        """The lines of a section as they were sent, stripped."""
+        return [line.strip() for line in self.cleaned_data.get(section) or []]
+
     def values(self) -> dict[str, Any]:
         """The fields as the services take them."""
-        apart = ("portrait", "remove_portrait", "revision")
-        return {name: value for name, value in self.cleaned_data.items() if name not in apart}
+        return {name: value for name, value in self.cleaned_data.items() if name not in APART}
+
+
+def moved_lines(data: Any, form: PersonaForm) -> tuple[str, str, str]:
+    """Do what a button beside a line asks for (`do=needs:2:up`) to the lines of a form that was sent.
+
+    Section, the line's text and what was done: up, down, remove, evidence, or "" for plain saving.
+    """
+    section, number, action = (*str(data.get("do", "")).split(":"), "", "")[:3]
+    lines = [line.strip() for line in data.getlist(section)] if section in SECTIONS else []
+    if action not in LINE_ACTIONS or not (number.isascii() and number.isdigit() and len(number) < 4):
+        return "", "", ""
+    index = int(number)
+    if index >= len(lines) or not lines[index]:
+        return "", "", ""
+    line = lines[index]
+    if action == "remove":
+        lines.pop(index)
+    elif action != "evidence":
+        other = max(0, min(len(lines) - 1, index + (-1 if action == "up" else 1)))
+        lines[index], lines[other] = lines[other], lines[index]
+    form.cleaned_data[section] = [text for text in lines if text]
+    return section, line, action
+
+
+class EvidenceForm(forms.Form):
+    """What a line rests on: a record of ours, or words and perhaps an address."""
+
+    kind = forms.ChoiceField(label=_("What it is"), choices=[], initial=SOURCE)
+    level = forms.ChoiceField(
+        label=_("How good it is"),
+        choices=list(LEVELS.items()),
+        initial="some",
+        help_text=_("Measured: counted over many. Some data: a few interviews or answers. Assumption: we think so."),
+    )
+    text = forms.CharField(
+        label=_("In words"),
+        required=False,
+        max_length=ITEM_LENGTH,
+        help_text=_("Such as: 12 interviews in Leipzig, March 2026. For a record of ours, a note."),
+    )
+    url = forms.CharField(label=_("Address"), required=False, max_length=500, help_text=_("Where one can read it."))
+
+    def __init__(self, *args: Any, actor: Actor, organization: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kinds = [kind for kind in KINDS.values() if actor.can(kind.permission)]
+        choices = [(SOURCE, _("A source: interviews, a study, a page")), *((kind.kind, kind.label) for kind in kinds)]
+        self.fields["kind"].choices = choices  # type: ignore[attr-defined]
+        for kind in kinds:
+            options = [("", _("Choose one")), *kind.search(actor, organization)]
+            self.fields[f"ref_{kind.kind}"] = forms.ChoiceField(label=kind.label, required=False, choices=options)
+
+    def references(self) -> list[Any]:
+        """The bound fields that choose a record."""
+        return [self[name] for name in self.fields if name.startswith("ref_")]
+
+    def values(self) -> dict[str, str]:
+        """The fields as the service takes them."""
+        found = {name: self.cleaned_data[name] for name in ("kind", "level", "text", "url")}
+        return {**found, "ref": self.cleaned_data.get(f"ref_{found['kind']}", "")}
 
 
 class PublishForm(forms.Form):
@@ -104,83 +207,11 @@ class BindForm(forms.Form):
         self.fields["segment"].choices = choices  # type: ignore[attr-defined]
 
 
-SPARE_ROWS = 2
-OF_FIELD = "field:"
-"""What stands before the name of a field of the profile where attributes can be named as well."""
-
-
-def claim_rows(
-    claims: Sequence[Mapping[str, Any]], data: Mapping[str, Any] | None, wrong: Sequence[FieldError] = ()
-) -> list[dict[str, Any]]:
-    """The claims as rows of inputs, with empty ones at the end; as they were typed when a form was sent.
-
-    `wrong`: what the services refused, as `claims.<position>.<field>`; each stands at its row.
-    """
-    rows = [_row_of(claim) for claim in claims] if data is None else list(_typed(data))
-    spare = SPARE_ROWS if data is None or data.get("do") == "more" else 0
-    rows = [*rows, *({"name": "", "op": "=", "value": "", "at_least": ""} for _number in range(spare))][:MOST_CLAIMS]
-    messages: dict[int, list[str]] = {}
-    for error in wrong:
-        position = error["field"].split(".")[1:2]
-        messages.setdefault(int(position[0]) if position and position[0].isdigit() else 0, []).append(error["message"])
-    named = iter(range(MOST_CLAIMS))
-    operators = [(op, OPERATOR_NAMES[op]) for op in OPERATORS]
-    names = [f"{OF_FIELD}{name}" for name in FIELD_NAMES]
-    shown = []
-    for number, row in enumerate(rows):
-        errors = messages.get(next(named), []) if row["name"].strip() else []
-        shown.append({**row, "number": number, "operators": operators, "names": names, "errors": errors})
-    return shown
-
-
-def claims_of(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The claims of a form that was sent, as the services take them. Rows without a name are left out."""
-    return [_claim_of(row) for row in _typed(data) if row["name"].strip()]
-
-
-def _typed(data: Mapping[str, Any]) -> list[dict[str, str]]:
-    names = ("name", "op", "value", "at_least")
-    return [
-        {name: str(data.get(f"c-{number}.{name}", "")) for name in names}
-        for number in range(MOST_CLAIMS)
-        if f"c-{number}.name" in data
-    ]
-
-
-def _claim_of(row: Mapping[str, str]) -> dict[str, Any]:
-    name, op, text = row["name"].strip(), row["op"], row["value"]
-    kind = "field" if name.startswith(OF_FIELD) else "attribute"
-    claim: dict[str, Any] = {kind: name.removeprefix(OF_FIELD), "op": op, "at_least": _share(row["at_least"])}
-    if op in PRESENCE:
-        return claim
-    if op in RELATIVE:
-        return claim | {"value": whole_of(text)}
-    if kind == "field" and op not in LISTED:
-        return claim | {"value": text.strip()}
-    return claim | {"value": values_of(text) if op in LISTED else value_of(text)}
-
-
-def _share(text: str) -> Any:
-    """Percent as a share; the text itself when it is no number."""
-    number = value_of(text.strip().removesuffix("%"))
-    return number / 100 if isinstance(number, int | float) and not isinstance(number, bool) else text
-
-
-def _row_of(claim: Mapping[str, Any]) -> dict[str, Any]:
-    name = f"{OF_FIELD}{claim['field']}" if "field" in claim else claim["attribute"]
-    value = claim.get("value")
-    if isinstance(value, list):
-        text = texts_of(value)
-    else:
-        text = str(value) if "field" in claim and value is not None else text_of(value)
-    return {"name": name, "op": claim.get("op", "="), "value": text, "at_least": f"{100 * claim['at_least']:g}"}
-
-
 def initial_of(persona: Persona) -> dict[str, Any]:
     """A persona as the form shows it."""
-    plain = ("name", "tagline", "kind", "evidence_level", "quote", "review_date", "revision")
+    plain = ("name", "tagline", "kind", "evidence_level", "quote", "reason", "review_date", "revision")
     return {
         **{name: getattr(persona, name) for name in plain},
         "owner": persona.owner_id,
-        **{section: "\n".join(persona.fields.get(section, [])) for section in SECTIONS},
+        **{section: persona.fields.get(section, []) for section in SECTIONS},
     }

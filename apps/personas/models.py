@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cxm.fields import TenantForeignKey, TenantOneToOneField
@@ -14,6 +15,7 @@ from cxm.models import TenantModel
 class Persona(TenantModel):
     """A persona's draft. ``fields`` holds the described parts, each a list of short texts.
 
+    ``backing`` (evidence.py) holds what each line rests on; ``reason`` says why an anti-persona is not served.
     ``segment`` holds the people it describes; ``claims`` (claims.py) says of them what can be measured.
     """
 
@@ -31,7 +33,9 @@ class Persona(TenantModel):
     evidence_level = models.CharField(max_length=8, choices=Evidence.choices, default=Evidence.PROTO)
     portrait = models.CharField(max_length=200, blank=True)
     quote = models.CharField(max_length=400, blank=True)
+    reason = models.CharField(max_length=400, blank=True)
     fields = models.JSONField(default=dict)
+    backing = models.JSONField(default=list)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     review_date = models.DateField(null=True, blank=True)
     segment = TenantForeignKey("segments.Segment", models.PROTECT, null=True, blank=True, related_name="+")
@@ -47,7 +51,8 @@ class Persona(TenantModel):
         indexes = [models.Index(fields=["tenant", "name"], name="persona_name")]
 
     def __str__(self) -> str:
-        return self.name
+        """The name, in every chooser marked as somebody who is not served where that is so."""
+        return gettext("%(name)s (anti-persona)") % {"name": self.name} if self.kind == self.Kind.ANTI else self.name
 
     @property
     def has_unpublished_changes(self) -> bool:
@@ -67,6 +72,24 @@ class PersonaVersion(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "persona", "number"], name="persona_version_number")]
+
+
+class PersonaChange(TenantModel):
+    """One change of a draft by one person, so that they can take it back: the changed fields before and after.
+
+    `number` is the draft's revision it led to. Of a persona the newest 300 are kept.
+    """
+
+    persona = TenantForeignKey(Persona, models.CASCADE, related_name="changes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    before = models.JSONField()
+    after = models.JSONField()
+    at = models.DateTimeField(default=now)
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "persona", "user", "-number"], name="persona_change_latest")]
 
 
 class PersonaBaseline(TenantModel):
@@ -120,3 +143,17 @@ class PersonaCheck(TenantModel):
 
     class Meta:
         indexes = [models.Index(fields=["tenant", "due_at"], name="persona_check_due")]
+
+
+class ReviewNotice(TenantModel):
+    """That the owner of a thing (`kind` of reviews.py, and its id) was told once that a review is due."""
+
+    kind = models.CharField(max_length=40)
+    object_id = models.UUIDField()
+    review_date = models.DateField()
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "kind", "object_id", "review_date"], name="review_notice_once")
+        ]

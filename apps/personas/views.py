@@ -1,7 +1,9 @@
-"""The pages of personas: list, sheet, versions."""
+"""The pages of personas: gallery, sheet, portrait, versions, publishing, and putting away."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,18 +15,28 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from apps.personas import binding, queries, services
+from apps.personas import queries, services
 from apps.personas.content import SECTIONS
-from apps.personas.forms import BindForm, PersonaForm, PublishForm, claim_rows, claims_of
+from apps.personas.drafts import content_of
+from apps.personas.evidence import LEVELS, Evidence, level_of, missing_for_research, resolve_backing
+from apps.personas.filters import PersonaFilter
+from apps.personas.forms import PersonaForm, PublishForm
 from apps.personas.models import Persona
+from apps.personas.registry import maps_of
 from apps.personas.sheet import alarms_of, people_of
-from cxm.errors import DomainErrors, FieldError
+from apps.segments.scores import headlines_of
 from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
 PAGE_SIZE = 24
+SORTS = {
+    "name": ("kind_order", "name", "pk"),
+    "-changed": ("-updated_at", "pk"),
+    "review": ("review_date", "name", "pk"),
+    "-size": ("-segment__size", "name", "pk"),
+}
 WIDE_SECTIONS = {
     "needs": "heart",
     "goals": "target",
@@ -36,21 +48,54 @@ WIDE_SECTIONS = {
 SIDE_SECTIONS = {"demographics": "id-badge-2", "lifestyle": "sun", "channels": "messages", "evidence": "microphone"}
 
 
+@dataclass(frozen=True, slots=True)
+class SheetLine:
+    """A line of a sheet with what it rests on; `level` "" while nothing is named."""
+
+    text: str
+    level: str
+    level_words: str
+    evidence: Sequence[Evidence]
+
+
 @permission_required("personas.view")
 def persona_list(request: MemberRequest) -> HttpResponse:
-    """The personas one may see, as cards."""
-    archived = bool(request.GET.get("archived")) and request.actor.can("personas.edit")
-    rows = queries.visible(request.actor).filter(archived_at__isnull=not archived).order_by("kind", "name", "id")
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    """The personas one may see, as a gallery."""
     may_edit = request.actor.can("personas.edit")
-    published = queries.published_contents([] if may_edit else list(page.object_list))
-    cards = [(row, published.get(row.pk) or services.content_of(row)) for row in page.object_list]
+    archived = bool(request.GET.get("archived")) and may_edit
+    rows = queries.visible(request.actor).select_related("segment").filter(archived_at__isnull=not archived)
+    found = PersonaFilter(request.GET or None, queryset=rows, request=request)
+    valid = not found.is_bound or found.form.is_valid()
+    sort = request.GET.get("sort", "")
+    order = SORTS.get(sort, SORTS["name"])
+    ordered = queries.personas_first(found.qs if valid else rows.none()).order_by(*order)
+    page = Paginator(ordered, PAGE_SIZE).get_page(request.GET.get("page"))
+    shown = list(page.object_list)
+    published = queries.published_contents([] if may_edit else shown)
+    scores = headlines_of(
+        actor=request.actor,
+        organization=request.organization,
+        metric="nps",
+        segment_ids={row.segment_id for row in shown if row.segment_id},
+    )
+    today = timezone.localdate()
+    cards = [
+        {
+            "persona": row,
+            "content": published.get(row.pk) or content_of(row),
+            "score": scores.get(row.segment_id) if row.segment_id else None,
+            "overdue": row.review_date is not None and row.review_date < today,
+        }
+        for row in shown
+    ]
     context = {
         "page": page,
         "cards": cards,
+        "filter": found,
+        "sort": sort if sort in SORTS else "name",
         "archived": archived,
         "may_edit": may_edit,
-        "alarms": alarms_of(list(page.object_list)),
+        "alarms": alarms_of(shown),
     }
     return render_page(request, "personas/list.html", context, partial="list")
 
@@ -61,17 +106,21 @@ def persona_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
     persona = queries.persona_for(request.actor, pk)
     number = version_asked(request)
     content = queries.version_content(persona, number) if number else queries.shown_content(request.actor, persona)
+    evidence = resolve_backing(request.actor, request.organization, content["backing"])
     context = {
         "persona": persona,
         "content": content,
         "number": number,
         "may_edit": request.actor.can("personas.edit") and not number,
         "may_publish": request.actor.can("personas.publish") and not number,
-        "main": filled(content, WIDE_SECTIONS),
-        "side": filled(content, SIDE_SECTIONS),
+        "main": filled(content, WIDE_SECTIONS, evidence),
+        "side": filled(content, SIDE_SECTIONS, evidence),
+        "whole": evidence.get(("", ""), []),
         "kind": dict(Persona.Kind.choices).get(content["kind"], content["kind"]),
         "evidence_level": dict(Persona.Evidence.choices).get(content["evidence_level"], ""),
+        "missing": missing_for_research(content),
         "people": None if number else people_of(request.actor, request.organization, persona),
+        "maps": maps_of(actor=request.actor, persona_ids=[persona.pk]).get(persona.pk, []),
         "overdue": persona.review_date is not None and persona.review_date < timezone.localdate(),
     }
     return render_page(request, "personas/detail.html", context)
@@ -98,7 +147,7 @@ def persona_portrait(request: MemberRequest, pk: UUID) -> HttpResponseBase:
 
 @permission_required("personas.edit")
 def persona_create(request: MemberRequest) -> HttpResponse:
-    """Describe a persona."""
+    """A name is enough to begin: the editor takes it from there."""
     form = PersonaForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
@@ -107,22 +156,6 @@ def persona_create(request: MemberRequest) -> HttpResponse:
             messages.success(request, _("Persona added."))
             return see_other(request, org_url(request.organization, "personas:detail", pk=persona.pk))
     return render_page(request, "personas/form.html", {"form": form, "persona": None})
-
-
-@permission_required("personas.edit")
-def persona_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """Change a persona's draft. Nobody's changes are overwritten unseen."""
-    persona = queries.persona_for(request.actor, pk)
-    form = PersonaForm(request.POST or None, request.FILES or None, persona=persona)
-    if request.method == "POST" and form.is_valid():
-        with domain_errors_into(form):
-            services.update_persona(
-                actor=request.actor, persona=persona, revision=form.cleaned_data["revision"], **form.values()
-            )
-            save_portrait(request, persona, form)
-            messages.success(request, _("Saved."))
-            return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
-    return render_page(request, "personas/form.html", {"form": form, "persona": persona})
 
 
 @permission_required("personas.publish")
@@ -135,7 +168,12 @@ def persona_publish(request: MemberRequest, pk: UUID) -> HttpResponse:
             version = services.publish_persona(actor=request.actor, persona=persona, **form.cleaned_data)
             messages.success(request, _("Version %(number)d is published.") % {"number": version.number})
             return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
-    context = {"form": form, "persona": persona, "differences": queries.unpublished(persona)}
+    context = {
+        "form": form,
+        "persona": persona,
+        "differences": queries.unpublished(persona),
+        "missing": missing_for_research(content_of(persona)),
+    }
     return render_page(request, "personas/publish.html", context)
 
 
@@ -187,37 +225,6 @@ def persona_delete(request: MemberRequest, pk: UUID) -> HttpResponse:
     return see_other(request, org_url(request.organization, "personas:list"))
 
 
-@permission_required("personas.edit")
-def persona_segment(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """Which segment holds the people of a persona, and what it claims of them."""
-    persona = queries.persona_for(request.actor, pk)
-    form = BindForm(request.POST or None, initial={"segment": persona.segment_id})
-    typed = request.POST if request.method == "POST" else None
-    wrong: list[FieldError] = []
-    if typed is not None and typed.get("do") != "more" and form.is_valid():
-        values: dict[str, Any] = {"segment": form.cleaned_data["segment"] or None, "claims": claims_of(typed)}
-        try:
-            services.update_persona(actor=request.actor, persona=persona, **values)
-        except DomainErrors as error:
-            wrong = error.errors
-        else:
-            messages.success(request, _("Saved."))
-            return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
-    rows = claim_rows(persona.claims, typed, wrong)
-    context = {"form": form, "persona": persona, "rows": rows}
-    return render_page(request, "personas/segment.html", context, status=422 if wrong else None)
-
-
-@permission_required("personas.edit")
-@require_POST
-def persona_baseline(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """Take the people as they are now as the new baseline."""
-    persona = queries.persona_for(request.actor, pk)
-    binding.take_baseline(actor=request.actor, persona=persona)
-    messages.success(request, _("From now on they are compared with today."))
-    return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
-
-
 def save_portrait(request: MemberRequest, persona: Persona, form: PersonaForm) -> None:
     """Store the picture that came with the form, or take the old one away when that was asked for."""
     if form.cleaned_data.get("portrait"):
@@ -226,14 +233,27 @@ def save_portrait(request: MemberRequest, persona: Persona, form: PersonaForm) -
         services.set_portrait(actor=request.actor, persona=persona, file=None)
 
 
-def filled(content: dict[str, Any], sections: dict[str, str]) -> list[tuple[str, Any, list[str]]]:
-    """The sections that say something: icon, title, items."""
-    return [(icon, SECTIONS[section], content[section]) for section, icon in sections.items() if content.get(section)]
+def filled(
+    content: Mapping[str, Any],
+    sections: Mapping[str, str],
+    evidence: Mapping[tuple[str, str], Sequence[Evidence]],
+) -> list[tuple[str, Any, list[SheetLine]]]:
+    """The sections that say something: icon, title, lines with what they rest on."""
+    found = []
+    for section, icon in sections.items():
+        lines = []
+        for text in content.get(section, []):
+            items = evidence.get((section, text), [])
+            level = level_of(items)
+            lines.append(SheetLine(text, level, str(LEVELS.get(level, "")), items))
+        if lines:
+            found.append((icon, SECTIONS[section], lines))
+    return found
 
 
-def version_asked(request: MemberRequest) -> int:
+def version_asked(request: MemberRequest, name: str = "version") -> int:
     """`?version=`, 0 when it is not given. Raises Http404 for anything else."""
-    text = request.GET.get("version", "")
+    text = request.GET.get(name, "")
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) < 9):
