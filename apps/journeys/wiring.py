@@ -12,12 +12,15 @@ from django.utils.translation import gettext_lazy as _
 import apps.journeys.sharing  # noqa: F401 - maps can be shared
 from apps.comments.registry import register_commentable
 from apps.journeys.commenting import comment_marks, commentable_maps, parts_of_map
+from apps.journeys.for_personas import maps_due, maps_of_personas
 from apps.journeys.models import Journey, StepTouchpoint
 from apps.journeys.queries import journeys, touchpoints_of_journey, window_of
 from apps.journeys.registry import CardAction, MapPage, Mark, register_card_action, register_mark, register_page
 from apps.metrics.filters import read_selection
 from apps.metrics.queries import touchpoint_readings
 from apps.metrics.registry import register_touchpoint_filter
+from apps.personas.registry import register_maps
+from apps.personas.reviews import Reviewable, register_reviewable
 from apps.touchpoints.registry import Use, register_scores, register_uses
 from cxm.actor import Actor
 from cxm.web.navigation import NavItem, register_nav
@@ -69,6 +72,10 @@ register_commentable(
     anchors=parts_of_map,
 )
 register_page(MapPage(_("Belief against measurement"), "mood-smile", "journeys:curves", "metrics.view", order=10))
+register_maps(maps_of_personas)
+register_reviewable(
+    Reviewable("journey", _("Journey map"), "route", "journeys.view", "journeys:detail", due=maps_due)
+)
 register_page(MapPage(_("Comments"), "messages", "journeys:comments", "journeys.view", order=30))
 register_mark(
     Mark("comments", _("Comments"), "message", "journeys.view", "journeys:part_comments", source=comment_marks)
