@@ -39,7 +39,13 @@ def changes(request: MemberRequest, pk: UUID) -> HttpResponse:
         {
             "revision": journey.revision,
             "changes": [
-                {**change, "revision": row.revision, "by": row.actor_name, "mine": row.actor_id == request.actor.id}
+                {
+                    **change,
+                    "revision": row.revision,
+                    "by": row.actor_name,
+                    "said": row.said,
+                    "mine": row.actor_id == request.actor.id,
+                }
                 for row in found
                 for change in row.changes
             ],

@@ -1,248 +1,56 @@
-// The journey board. Everything it does is also a plain form on a page of its own: every card, touchpoint, step and stage
-// links to its page, and this module sends what those forms would send without leaving the board. It builds nodes from
-// <template>, never from text, so it runs under Trusted Types.
+// The journey board. Everything it does is also a plain form on a page of its own: every card, touchpoint, step, stage
+// and lane links to its page, and this module sends what those forms would send without leaving the board. It builds
+// nodes from <template>, never from text, so it runs under Trusted Types.
 //
-// Markup: <cx-board data-base="…/journeys/<id>/" data-say-…> holds lists `ul.cx-jc[data-step][data-lane]` of items
-// `li.cx-k#k-<id>[data-kind=card|place][data-v]`, headers `[data-kind=stage|step][data-id][data-v]`, and sliders
-// `circle.cx-ept[role=slider][data-step]`. An answer of the server is {changes: [{kind, id, version, state|null}], say,
-// saved, undoable, undo, redo, reload}; a 412 has {detail, mine, theirs, changes, saved}, other refusals a title.
+// Markup: <cx-board data-base="…/journeys/<id>/" data-say-…> holds one table[data-revision] with lists
+// `ul.cx-jc[data-step][data-lane]` of items `li.cx-k#k-<id>[data-kind=card|place][data-v]`, headers
+// `[data-kind=stage|step|lane][data-id][data-v]`, and sliders `circle.cx-ept[role=slider][data-step]`.
+//
+// An answer of the server is {changes: [{kind, id, version, state|null, order}], people, say, saved, revision,
+// undoable, undo, redo, reload}; a 412 has {detail, mine, theirs, changes, saved}, other refusals a title. What others
+// did comes from board-sync.js as {revision, changes: [{…, revision, by, said, mine, redraw}], people, who, reload}.
+// A field somebody is writing in is never touched: a change to it waits, and both texts are shown in the end.
 
-const RETRY_FIRST_MS = 3000;
-const RETRY_LAST_MS = 60000;
-const FAILURES_TO_GIVE_UP = 5;
+import { EmotionLane } from "./board-emotion.js";
+import { SaveQueue, newId } from "./board-queue.js";
+import { Sync } from "./board-sync.js";
+
 const TOAST_MS = 8000;
-const KEY_PAUSE_MS = 500;
-const LOWEST = -2;
-const HIGHEST = 2;
-const MIDDLE = 75; // where 0 lies in the drawing of the emotion lane, and how much one step of belief is
-const PITCH = 30;
+const MARK_MS = 4000;
+const SEARCH_PAUSE_MS = 250;
+const EMOTION_PAUSE_MS = 600;
 const ARROWS = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
 
-/** An id the server will keep, so that sending the same card twice makes one card. UUID version 7. */
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const now = Date.now();
-  for (let i = 0; i < 6; i++) bytes[i] = Math.floor(now / 2 ** (8 * (5 - i))) % 256;
-  bytes[6] = (bytes[6] & 0x0f) | 0x70;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
-}
-
-/** Sends one change after another, in order, and keeps them while the network is away. */
-class SaveQueue {
-  constructor(csrf, show) {
-    this.csrf = csrf;
-    this.show = show;
-    this.jobs = [];
-    this.running = false;
-  }
-
-  add(job) {
-    this.jobs.push(job);
-    this.run();
-  }
-
-  get isEmpty() {
-    return this.jobs.length === 0;
-  }
-
-  async run() {
-    if (this.running) return;
-    this.running = true;
-    let wait = RETRY_FIRST_MS;
-    while (this.jobs.length) {
-      const job = this.jobs[0];
-      this.show("saving");
-      const answer = await this.request(job);
-      if (!answer.reached || (answer.status >= 500 && (job.failures = (job.failures ?? 0) + 1) < FAILURES_TO_GIVE_UP) || answer.status === 429) {
-        this.show("offline");
-        await this.pause(wait);
-        wait = Math.min(wait * 2, RETRY_LAST_MS);
-        continue;
-      }
-      wait = RETRY_FIRST_MS;
-      if (await job.settle(answer)) continue;
-      this.jobs.shift();
-    }
-    this.running = false;
-  }
-
-  async request(job) {
-    const headers = { Accept: "application/json", "X-CSRFToken": this.csrf };
-    if (job.node?.dataset.v) headers["If-Match"] = `"${job.node.dataset.v}"`;
-    let response;
-    try {
-      response = await fetch(job.url, { method: "POST", headers, body: new URLSearchParams(job.fields) });
-    } catch {
-      return { reached: false };
-    }
-    let body = null;
-    try {
-      body = await response.json();
-    } catch {
-      // Not ours: a sign-in page or a proxy's error. The status decides.
-    }
-    return { reached: true, status: response.status, body };
-  }
-
-  pause(ms) {
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        removeEventListener("online", done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      addEventListener("online", done);
-    });
-  }
-}
-
-/** Rank of a value that stands in `values`, on -2..2; equal values share the middle of their ranks. */
-function rank(value, values) {
-  const others = values.length - 1;
-  if (others < 1) return 0;
-  const below = values.filter((other) => other < value).length;
-  const equal = values.filter((other) => other === value).length - 1;
-  return LOWEST + ((HIGHEST - LOWEST) * (below + equal / 2)) / others;
-}
-
-/** Position of a value by the ranks of `values`: its own if it is one of them, else between its neighbours'. */
-function position(value, values) {
-  if (values.includes(value)) return rank(value, values);
-  const below = values.filter((other) => other < value);
-  const above = values.filter((other) => other > value);
-  if (!below.length || !above.length) return below.length ? HIGHEST : LOWEST;
-  const start = Math.max(...below);
-  const end = Math.min(...above);
-  const left = rank(start, values);
-  return left + ((rank(end, values) - left) * (value - start)) / (end - start);
-}
-
-/** The belief points of the emotion lane: sliders whose line is redrawn while one of them moves. */
-class EmotionLane {
-  constructor(svg, words, save) {
-    this.svg = svg;
-    this.words = words;
-    this.save = save;
-    this.line = svg.querySelector(".cx-eline");
-    this.points = [...svg.querySelectorAll(".cx-ept[data-step]")];
-    this.measured = new Set([...svg.querySelectorAll(".cx-edot")].map((dot) => dot.getAttribute("cx")));
-    for (const point of this.points) if (!point.dataset.step) point.remove();
-    this.points = this.points.filter((point) => point.dataset.step);
-    svg.addEventListener("keydown", (event) => this.key(event));
-    svg.addEventListener("pointerdown", (event) => this.grab(event));
-  }
-
-  point(step) {
-    return this.points.find((point) => point.dataset.step === step);
-  }
-
-  belief(point) {
-    return point.classList.contains("cx-ept-none") ? null : Number(point.getAttribute("aria-valuenow"));
-  }
-
-  set(point, belief) {
-    point.classList.toggle("cx-ept-none", belief === null);
-    point.setAttribute("aria-valuenow", String(belief ?? 0));
-    const mood = this.words.moods[[-1.5, -0.5, 0.5, 1.5].filter((edge) => belief >= edge).length];
-    const signed = `${belief > 0 ? "+" : ""}${belief}`.replace("-", "−");
-    point.setAttribute("aria-valuetext", belief === null ? this.words.unset : `${mood}, ${signed}`);
-  }
-
-  /** Draw every point at its rank; `held` follows the pointer instead. Marks of the old positions go. */
-  draw(held = null, heldAt = 0) {
-    for (const mark of this.svg.querySelectorAll(".cx-egap, .cx-ink")) mark.remove();
-    const known = this.points.filter((point) => this.belief(point) !== null);
-    const compared = known.filter((point) => this.measured.has(point.getAttribute("cx")));
-    const values = (compared.length ? compared : known).map((point) => this.belief(point));
-    for (const point of this.points) {
-      const belief = this.belief(point);
-      const at = point === held ? heldAt : belief === null ? 0 : position(belief, values);
-      point.setAttribute("cy", (MIDDLE - at * PITCH).toFixed(1));
-    }
-    const places = known.map((point) => `${point.getAttribute("cx")},${point.getAttribute("cy")}`);
-    if (!this.line && places.length > 1) {
-      this.line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
-      this.line.setAttribute("class", "cx-eline");
-      this.points[0].before(this.line);
-    }
-    this.line?.setAttribute("points", places.join(" "));
-  }
-
-  key(event) {
-    const point = event.target.closest(".cx-ept");
-    if (!point || event.altKey || event.ctrlKey || event.metaKey) return;
-    const now = this.belief(point) ?? 0;
-    const steps = { ArrowUp: 0.1, ArrowRight: 0.1, ArrowDown: -0.1, ArrowLeft: -0.1, PageUp: 0.5, PageDown: -0.5 };
-    const ends = { Home: LOWEST, End: HIGHEST };
-    if (!(event.key in steps) && !(event.key in ends)) return;
-    event.preventDefault();
-    const belief = event.key in ends ? ends[event.key] : this.limit(now + steps[event.key]);
-    point.cxBefore ??= { belief: this.belief(point) };
-    this.set(point, belief);
-    this.draw();
-    clearTimeout(point.cxTimer);
-    point.cxTimer = setTimeout(() => this.commit(point), KEY_PAUSE_MS);
-  }
-
-  grab(event) {
-    const point = event.target.closest(".cx-ept");
-    if (!point || event.button !== 0) return;
-    event.preventDefault();
-    point.focus();
-    point.setPointerCapture(event.pointerId);
-    point.cxBefore ??= { belief: this.belief(point) };
-    const box = this.svg.getBoundingClientRect();
-    const scale = this.svg.viewBox.baseVal.height / box.height;
-    let moved = false;
-    const move = (at) => {
-      moved = true;
-      const belief = this.limit((MIDDLE - (at.clientY - box.top) * scale) / PITCH);
-      this.set(point, belief);
-      this.draw(point, belief);
-    };
-    const end = () => {
-      point.removeEventListener("pointermove", move);
-      point.removeEventListener("pointerup", end);
-      point.removeEventListener("pointercancel", end);
-      this.draw();
-      if (moved) this.commit(point);
-      else delete point.cxBefore;
-    };
-    point.addEventListener("pointermove", move);
-    point.addEventListener("pointerup", end);
-    point.addEventListener("pointercancel", end);
-  }
-
-  limit(belief) {
-    return Math.max(LOWEST, Math.min(HIGHEST, Math.round(belief * 10) / 10)) + 0;
-  }
-
-  commit(point) {
-    const before = point.cxBefore?.belief ?? null;
-    delete point.cxBefore;
-    if (before !== this.belief(point)) this.save(point, this.belief(point), before);
-  }
+/** Put a node into a list without what is written or focused in it being lost. */
+function put(parent, node, before) {
+  if (node.parentElement === parent && node.nextSibling === before) return;
+  const active = document.activeElement;
+  const holds = node.contains(active);
+  if (parent.moveBefore && node.isConnected && parent.isConnected) parent.moveBefore(node, before);
+  else parent.insertBefore(node, before);
+  if (holds && document.activeElement !== active) active.focus({ preventScroll: true });
 }
 
 class CxBoard extends HTMLElement {
   connectedCallback() {
     this.kept = new Map();
+    this.people = {};
+    this.writing = null;
     this.saved = document.getElementById("cx-saved");
     this.toast = document.getElementById("cx-board-toast");
     this.conflict = document.getElementById("cx-conflict");
+    this.item = document.getElementById("cx-item");
+    this.library = document.getElementById("cx-library");
     this.undoForm = document.getElementById("cx-undo");
     this.redoForm = document.getElementById("cx-redo");
-    this.restoreView();
     if (!this.dataset.base) return;
     this.queue = new SaveQueue(document.querySelector("[name=csrfmiddlewaretoken]").value, (state) => this.show(state));
-    this.wireEmotion();
-    for (const link of this.querySelectorAll(".cx-km")) this.enhanceMenuLink(link);
+    this.revision = Number(this.table.dataset.revision);
+    this.wireTable();
     this.addEventListener("click", (event) => this.click(event));
     this.addEventListener("dblclick", (event) => this.doubleClick(event));
     this.addEventListener("keydown", (event) => this.key(event));
+    this.addEventListener("submit", (event) => this.submitLane(event));
     for (const menu of document.querySelectorAll("[data-board-menu]")) this.wireMenu(menu);
     this.undoForm?.addEventListener("submit", (event) => this.submitUndo(event, "undo"));
     this.redoForm?.addEventListener("submit", (event) => this.submitUndo(event, "redo"));
@@ -252,25 +60,37 @@ class CxBoard extends HTMLElement {
     });
     addEventListener("keydown", (event) => this.globalKey(event));
     addEventListener("beforeunload", (event) => {
-      if (!this.queue.isEmpty && !this.leaving) event.preventDefault();
+      if (!this.leaving && (!this.queue.isEmpty || this.writing?.isChanged())) event.preventDefault();
     });
+    this.wireItem();
+    this.wireLibrary();
+    this.sync = new Sync(this.dataset.base, this);
+  }
+
+  get table() {
+    return this.querySelector("table.cx-jt");
+  }
+
+  wireTable() {
+    this.wireEmotion();
+    for (const link of this.querySelectorAll(".cx-km")) this.enhanceMenuLink(link);
     if (window.Sortable) this.wireDrag();
     else addEventListener("load", () => this.wireDrag(), { once: true });
   }
 
   wireEmotion() {
-    const svg = this.querySelector(".cx-emo svg");
+    const svg = this.querySelector(".cx-emo svg[role=group]");
     const words = { moods: this.dataset.moods.split("|"), unset: this.dataset.unset };
     this.emotion = svg && new EmotionLane(svg, words, (point, belief, before) => this.saveBelief(point, belief, before));
   }
 
   /** The lane anew from the server, which knows where belief and measurement part. */
   async refreshEmotion() {
+    if (!window.htmx || this.emotion?.isHeld) return;
     const focused = this.contains(document.activeElement) && document.activeElement.dataset.step;
-    if (!window.htmx) return;
     await window.htmx.ajax("GET", location.href, { target: "#emotion", swap: "outerHTML" });
     this.wireEmotion();
-    if (focused) this.emotion?.point(focused)?.focus();
+    if (focused && !this.writing) this.emotion?.point(focused)?.focus();
   }
 
   // ----- what stands where
@@ -287,12 +107,27 @@ class CxBoard extends HTMLElement {
     return [...list.querySelectorAll(":scope > .cx-k")];
   }
 
+  fixed(list) {
+    return list.querySelector(":scope > .cx-addw");
+  }
+
   name(node) {
     return (node.querySelector(".cx-kt") ?? node).textContent.trim();
   }
 
   url(node) {
     return node.querySelector(".cx-km").href;
+  }
+
+  header(kind, id) {
+    return this.querySelector(`[data-kind="${kind}"][data-id="${CSS.escape(id)}"]`);
+  }
+
+  /** The node that stands for the same thing now: the table may have been taken anew since. */
+  alive(node) {
+    if (!node || node.isConnected) return node;
+    const found = node.id ? document.getElementById(node.id) : node.dataset.id && this.header(node.dataset.kind, node.dataset.id);
+    return found ?? node;
   }
 
   // ----- state and toast
@@ -316,82 +151,86 @@ class CxBoard extends HTMLElement {
     this.toastTimer = setTimeout(hide, TOAST_MS);
   }
 
-  /** The columns changed: take the page anew, at the same place and with the same message. */
-  reload(text = "", undoable = false) {
-    const wrap = this.closest(".cx-jwrap");
-    const focus = document.activeElement?.closest("[data-id]")?.dataset.id;
-    const view = { path: location.pathname, left: wrap?.scrollLeft, top: wrap?.scrollTop, text, undoable, focus };
-    sessionStorage.setItem("cx-board", JSON.stringify(view));
-    this.leaving = true;
-    location.reload();
-  }
-
-  restoreView() {
-    const stored = sessionStorage.getItem("cx-board");
-    sessionStorage.removeItem("cx-board");
-    if (!stored) return;
-    const view = JSON.parse(stored);
-    if (view.path !== location.pathname) return;
-    this.closest(".cx-jwrap")?.scrollTo(view.left ?? 0, view.top ?? 0);
-    if (view.focus) this.querySelector(`[data-id="${view.focus}"] .cx-km`)?.focus();
-    this.say(view.text, view.undoable);
-  }
-
   // ----- sending
 
   /** Queue one change. `node` carries the version; `back` puts the page as it was when the server refuses. */
-  send(url, fields, node, back) {
-    this.queue.add({ url, fields, node, settle: (answer) => this.settle(answer, node, back) });
+  send(url, fields, node, back, lost) {
+    this.queue.add({
+      url,
+      fields,
+      version: () => this.alive(node)?.dataset.v,
+      settle: (answer) => this.settle(answer, node, back, lost),
+    });
   }
 
   /** What the server said. Resolves to true when the same change is to be sent again. */
-  async settle({ status, body }, node, back) {
+  async settle({ status, body }, node, back, lost) {
     if (status === 412 && body?.changes) return this.settleConflict(body, node, back);
+    if (status === 404 && lost) {
+      await lost();
+      return false;
+    }
     if (status >= 400 || !body?.saved) {
       back?.();
       this.show("refused");
       this.say(body?.title ?? this.dataset.sayRefused, false);
       return false;
     }
-    for (const change of body.changes) {
-      if (node && change === body.changes[0]) node.dataset.v = change.version;
-      else this.apply(change);
-    }
+    await this.take(body);
+    return false;
+  }
+
+  /** Put an answer to an own change on the page. */
+  async take(body) {
+    Object.assign(this.people, body.people);
+    for (const change of body.changes) this.apply(change, body.revision, { own: true });
+    if (body.revision === this.revision + 1 && !body.reload) this.revision = body.revision;
     this.show("saved", body.saved);
     this.offerUndo(body);
     this.stale ||= body.reload;
-    const isLast = this.queue.jobs.length === 1;
-    if (this.stale && isLast) this.reload(body.say, body.undoable);
-    else this.say(body.say, body.undoable);
-    if (!this.stale && isLast && body.changes.some((change) => change.kind === "step")) await this.refreshEmotion();
-    return false;
+    this.say(body.say, body.undoable);
+    if (this.queue.jobs.length > 1) return;
+    if (this.stale) await this.refresh();
+    else if (body.changes.some((change) => change.kind === "step")) await this.refreshEmotion();
   }
 
   async settleConflict(body, node, back) {
     this.show("conflict");
-    const choice = await this.ask(body);
-    if (choice === "mine") {
-      node.dataset.v = body.changes[0].version;
+    if ((await this.ask(body)) === "mine") {
+      const now = this.alive(node);
+      if (now) now.dataset.v = body.changes[0].version;
       return true;
     }
     back?.();
-    for (const change of body.changes) this.apply(change);
+    Object.assign(this.people, body.people);
+    for (const change of body.changes) this.apply(change, 0, { own: true, forced: true });
     this.show("saved", body.saved);
     return false;
   }
 
   /** Show both versions; resolves to "mine" or "theirs". Closing the dialog keeps what is on the map. */
-  ask(body) {
+  ask({ detail, mine, theirs, changes, take = this.dataset.sayMine }) {
     const dialog = this.conflict;
-    dialog.querySelector("[data-detail]").textContent = body.detail;
-    dialog.querySelector("[data-mine]").textContent = body.mine;
-    dialog.querySelector("[data-theirs]").textContent = body.theirs;
-    dialog.querySelector("[value=mine]").hidden = body.changes[0].state === null;
+    dialog.querySelector("[data-detail]").textContent = detail;
+    dialog.querySelector("[data-mine]").textContent = mine;
+    dialog.querySelector("[data-theirs]").textContent = theirs;
+    dialog.querySelector("[value=mine]").textContent = take;
+    dialog.querySelector("[value=mine]").hidden = changes?.[0].state === null;
     dialog.returnValue = "theirs";
     dialog.showModal();
     return new Promise((resolve) => {
       dialog.addEventListener("close", () => resolve(dialog.returnValue === "mine" ? "mine" : "theirs"), { once: true });
     });
+  }
+
+  /** What somebody wrote on has gone meanwhile: give the text back, and offer to keep it as a card. */
+  async offerBack(text, lane, step, by = "") {
+    this.show("conflict");
+    const theirs = [this.dataset.sayDeleted, by].filter(Boolean).join(" · ");
+    const list = this.list(step, lane) ?? this.lists(lane)[0];
+    const choice = await this.ask({ detail: this.dataset.sayGone, mine: text, theirs, take: this.dataset.sayBack });
+    if (choice === "mine" && list) this.putCard(list, text);
+    else this.show("saved");
   }
 
   offerUndo(body) {
@@ -400,50 +239,320 @@ class CxBoard extends HTMLElement {
     }
   }
 
-  // ----- putting a change of the server on the page
+  // ----- what others did
 
-  apply(change) {
-    if (!change) return;
-    if (change.kind === "card" || change.kind === "place") this.applyItem(change);
-    else if (change.kind === "step" && change.state) this.applyStep(change);
-    else if (change.kind === "stage" && change.state) this.setHeader(change);
+  /** What this person is writing in, for the others to see. */
+  where() {
+    const { about } = this.writing ?? {};
+    return about?.id ?? "";
   }
 
-  applyItem({ kind, id, version, state }) {
+  /** Whether the board must not be moved under somebody's hands just now. */
+  get isHeld() {
+    return !this.queue.isEmpty || this.dragged || this.emotion?.isHeld || this.writing?.box.cxComposing;
+  }
+
+  async catchUp(answer) {
+    this.showPresence(answer.who);
+    if (this.isHeld) return;
+    if (!answer.reload && answer.revision === this.revision && !this.stale) return;
+    Object.assign(this.people, answer.people);
+    const news = answer.changes.filter((change) => change.revision > this.revision);
+    const others = news.filter((change) => !change.mine);
+    if (answer.reload || this.stale || news.some((change) => change.redraw)) {
+      this.holdBack(others);
+      if (!(await this.refresh())) return;
+    } else {
+      for (const change of news) this.apply(change, change.revision, { by: change.by });
+      this.revision = answer.revision;
+      if (this.stale) await this.refresh();
+      else if (news.some((change) => change.kind === "step")) this.refreshEmotionSoon();
+    }
+    for (const change of others) this.mark(change);
+    const last = others.at(-1);
+    if (last) document.getElementById("cx-news").textContent = `${last.by}: ${last.said}`;
+  }
+
+  refreshEmotionSoon() {
+    clearTimeout(this.emotionTimer);
+    this.emotionTimer = setTimeout(() => this.refreshEmotion(), EMOTION_PAUSE_MS);
+  }
+
+  /** Remember who deleted what this person is writing on, before the table is taken anew. */
+  holdBack(changes) {
+    const id = this.writing?.about.id;
+    for (const change of changes) if (change.id === id && !change.state) this.writing.gone = change.by;
+  }
+
+  /** Show for a moment who changed something. */
+  mark({ kind, id, by }) {
+    const node = kind === "card" || kind === "place" ? document.getElementById(`k-${id}`) : this.header(kind, id);
+    if (!node || !by) return;
+    node.dataset.by = by;
+    clearTimeout(node.cxMark);
+    node.cxMark = setTimeout(() => delete node.dataset.by, MARK_MS);
+  }
+
+  showPresence(who) {
+    const shown = JSON.stringify(who);
+    if (shown === this.presence) return;
+    this.presence = shown;
+    const list = document.getElementById("cx-here");
+    if (list) {
+      list.replaceChildren(list.firstElementChild);
+      for (const person of who) {
+        const item = this.part("li");
+        item.title = person.name;
+        item.querySelector(".cx-av").textContent = person.initials;
+        item.querySelector(".cx-sr").textContent = person.name;
+        list.append(item);
+      }
+    }
+    for (const node of this.querySelectorAll("[data-writer]")) delete node.dataset.writer;
+    for (const person of who) {
+      if (!person.where) continue;
+      const node = document.getElementById(`k-${person.where}`) ?? this.querySelector(`[data-id="${CSS.escape(person.where)}"]`);
+      if (node) node.dataset.writer = this.dataset.sayWrites.replace("{name}", person.name);
+    }
+  }
+
+  lost() {
+    this.show("refused", this.dataset.sayAway);
+  }
+
+  /** The table anew from the server, in the same place, with what is being written left as it is. */
+  async refresh() {
+    const url = new URL(location.href);
+    url.searchParams.set("part", "board");
+    const holder = document.getElementById("cx-fresh");
+    try {
+      await window.htmx.ajax("GET", url.pathname + url.search, { target: "#cx-fresh", swap: "innerHTML" });
+    } catch {
+      return false;
+    }
+    const fresh = holder.querySelector("table.cx-jt");
+    if (!fresh || this.dragged || this.emotion?.isHeld) {
+      holder.replaceChildren();
+      return false;
+    }
+    const old = this.table;
+    const wrap = this.closest(".cx-jwrap");
+    const place = { left: wrap.scrollLeft, top: wrap.scrollTop };
+    const anchor = this.anchor(old, wrap);
+    const focus = this.focusKey(old);
+    old.before(fresh);
+    holder.replaceChildren();
+    this.rehome(old, fresh);
+    old.remove();
+    this.stale = false;
+    this.kept.clear();
+    this.presence = null;
+    this.revision = Number(fresh.dataset.revision);
+    this.wireTable();
+    wrap.scrollTo(place.left, place.top);
+    const at = anchor && this.header("step", anchor.id);
+    if (at) wrap.scrollBy(at.getBoundingClientRect().left - anchor.left, 0);
+    if (focus) fresh.querySelector(focus)?.focus({ preventScroll: true });
+    return true;
+  }
+
+  /** A step whose column is in sight, and where: it stays there when columns come or go before it. */
+  anchor(table, wrap) {
+    const box = wrap.getBoundingClientRect();
+    const middle = box.left + box.width / 2;
+    for (const header of table.querySelectorAll("[data-kind=step]")) {
+      const column = header.getBoundingClientRect();
+      if (column.left <= middle && column.right >= middle) return { id: header.dataset.id, left: column.left };
+    }
+    return null;
+  }
+
+  /** A selector for what has the focus in the old table, unless it is being written in. */
+  focusKey(table) {
+    const active = document.activeElement;
+    if (!table.contains(active) || this.writing?.box === active) return "";
+    if (active.dataset.step && active.matches(".cx-ept")) return `.cx-ept[data-step="${active.dataset.step}"]`;
+    const node = active.closest(".cx-k[id], [data-id]");
+    const list = active.closest("ul.cx-jc");
+    if (node) return `${node.id ? `#${node.id}` : `[data-kind="${node.dataset.kind}"][data-id="${CSS.escape(node.dataset.id)}"]`} .cx-km`;
+    return list ? `ul.cx-jc[data-step="${list.dataset.step}"][data-lane="${CSS.escape(list.dataset.lane)}"] .cx-add` : "";
+  }
+
+  /** Take what is being written over into the new table, the caret where it was. */
+  rehome(old, fresh) {
+    const writing = this.writing;
+    if (!writing || !old.contains(writing.box)) return;
+    const { about } = writing;
+    const target = about.find(fresh);
+    if (target && about.id) {
+      const text = target.querySelector(".cx-kt");
+      if (text.textContent.trim() !== writing.value) target.dataset.v = writing.node.dataset.v;
+      text.hidden = true;
+      this.carry(writing.box, target, null);
+      writing.node = target;
+    } else if (target) {
+      this.carry(writing.holder, target, target.querySelector(":scope > .cx-addw"));
+    } else {
+      const list = about.lane && fresh.querySelector(`ul.cx-jc[data-step="${about.step}"][data-lane="${CSS.escape(about.lane)}"]`);
+      if (list && writing.node) {
+        writing.gone ??= "";
+        this.carry(writing.node, list, this.fixed(list));
+      } else {
+        const text = writing.box.value.trim();
+        const isChanged = writing.isChanged();
+        writing.drop();
+        if (isChanged) this.offerBack(text, about.lane ?? this.lists("actions")[0]?.dataset.lane, about.step, writing.gone);
+      }
+    }
+  }
+
+  carry(node, parent, before) {
+    const box = this.writing.box;
+    const { selectionStart, selectionEnd } = box;
+    this.carrying = true;
+    put(parent, node, before);
+    if (document.activeElement !== box) box.focus({ preventScroll: true });
+    box.setSelectionRange?.(selectionStart, selectionEnd);
+    this.carrying = false;
+  }
+
+  // ----- putting a change of the server on the page
+
+  apply(change, revision, how = {}) {
+    if (!change) return;
+    if (change.kind === "card" || change.kind === "place") this.applyItem(change, revision, how);
+    else if (change.kind === "step" && change.state) this.applyStep(change, how);
+    else if (change.kind === "stage" && change.state) this.setHeader(change, how);
+  }
+
+  applyItem({ kind, id, version, state, order }, revision, { own = false, forced = false, by = "" }) {
+    const writing = this.writing?.about.id === id ? this.writing : null;
     let node = document.getElementById(`k-${id}`) ?? this.kept.get(id);
     if (!state) {
-      if (!node) return;
-      this.kept.set(id, node);
-      node.remove();
+      if (writing && !own) writing.gone = by;
+      else if (node?.isConnected) {
+        this.kept.set(id, node);
+        node.remove();
+      }
       return;
     }
+    if (kind === "card" && this.dataset.only && state.evidence !== this.dataset.only && !node) return;
     const list = this.list(state.step, kind === "card" ? state.lane : "touchpoints");
     if (!list || (!node && kind !== "card")) {
-      this.reload();
+      this.stale = true;
       return;
     }
     node ??= this.newCard(id, state.text, list);
-    if (kind === "card") this.setText(node, state.text);
-    node.dataset.v = version;
-    const others = this.items(list).filter((item) => item !== node);
-    (others[state.position] ?? list.querySelector(":scope > [data-fixed]")).before(node);
-    node.querySelector(".cx-km").focus();
+    const isNews = forced || !node.isConnected || version > Number(node.dataset.v ?? 0);
+    if (writing && !own && state.text !== writing.value) return; // kept for later: the version stays the one that was seen
+    if (isNews) {
+      node.dataset.v = version;
+      if (kind === "card") this.dress(node, state, writing);
+    }
+    if (node.parentElement !== list) this.settleInto(list, node, this.fixed(list));
+    this.arrange(list, order, revision);
+    if (own && !this.writing && isNews && !node.contains(document.activeElement)) node.querySelector(".cx-km").focus({ preventScroll: true });
   }
 
-  applyStep(change) {
-    this.setHeader(change);
+  /** Move a card into a list, dressed as the list's lane dresses its cards. */
+  settleInto(list, node, before) {
+    const from = node.parentElement?.dataset?.card;
+    if (from) node.classList.remove(from);
+    if (list.dataset.card) node.classList.add(list.dataset.card);
+    const isWriting = this.writing?.box && node.contains(this.writing.box);
+    if (isWriting) this.carry(node, list, before);
+    else put(list, node, before);
+  }
+
+  /** Bring a list into the order the server names, unless a newer order has been seen. */
+  arrange(list, order, revision) {
+    if (!order?.length || (revision && revision < (list.cxRevision ?? 0))) return;
+    list.cxRevision = revision;
+    let at = list.querySelector(":scope > .cx-k");
+    for (const id of order) {
+      const node = document.getElementById(`k-${id}`);
+      if (!node || node.parentElement !== list) continue;
+      if (node !== at) this.settleInto(list, node, at ?? this.fixed(list));
+      else {
+        do at = at.nextElementSibling;
+        while (at && !at.matches(".cx-k"));
+      }
+    }
+  }
+
+  /** Text, evidence, owner and picture of a card. */
+  dress(node, state, writing = null) {
+    if (!writing) this.setText(node, state.text);
+    node.dataset.ev = state.evidence;
+    let picture = node.querySelector(":scope > .cx-kimg");
+    if (state.image) {
+      if (!picture) node.prepend((picture = this.part(".cx-kimg")));
+      const address = `${this.dataset.base}pictures/${state.image.split("/").at(-1).replace(".webp", "")}/`;
+      if (picture.getAttribute("src") !== address) picture.src = address;
+      picture.alt = state.text;
+    } else picture?.remove();
+    this.wear(node, "evidence", state.evidence === "assumption" ? "" : this.dataset[state.evidence]);
+    this.wear(node, "owner", state.owner && this.people[state.owner]);
+  }
+
+  /** Put a part (evidence, owner, mot) on a card or step, or take it off when there is nothing to show. */
+  wear(node, name, value) {
+    let foot = node.querySelector(":scope > .cx-kfoot");
+    let part = foot?.querySelector(`[data-part=${name}]`);
+    if (!value) {
+      part?.remove();
+      if (foot && !foot.childElementCount) foot.remove();
+      return;
+    }
+    if (!foot) node.append((foot = this.part(".cx-kfoot")));
+    if (!part) {
+      part = this.part(`[data-part=${name}]`);
+      if (name === "owner") foot.append(part);
+      else foot.prepend(part);
+    }
+    if (name === "evidence") part.textContent = value;
+    if (name === "owner") {
+      part.title = this.dataset.sayOwner.replace("{name}", value.name);
+      part.firstElementChild.textContent = value.initials;
+      part.lastElementChild.textContent = part.title;
+    }
+  }
+
+  part(selector) {
+    return document.getElementById("cx-parts").content.querySelector(`:scope > ${selector}`).cloneNode(true);
+  }
+
+  applyStep(change, how) {
+    if (!this.setHeader(change, how)) return;
+    const header = this.header("step", change.id);
+    if (header) {
+      this.wear(header, "mot", change.state.moment_of_truth);
+      this.wear(header, "evidence", change.state.evidence && this.dataset[change.state.evidence]);
+      this.wear(header, "owner", change.state.owner && this.people[change.state.owner]);
+      const row = header.closest("tr");
+      if (row.hidden && header.querySelector(":scope > .cx-kfoot")) row.hidden = false;
+    }
     const point = this.emotion?.point(change.id);
-    if (!point) return;
+    if (!point || point.cxBefore) return;
     this.emotion.set(point, change.state.belief);
     this.emotion.draw();
   }
 
-  setHeader({ id, version, state }) {
-    for (const header of this.querySelectorAll(`[data-id="${id}"]`)) {
-      header.dataset.v = version;
-      const title = header.querySelector(".cx-kt");
-      if (title) title.textContent = state.name;
+  /** The name and version of a stage or step. False when it was known already, or somebody is writing there. */
+  setHeader({ kind, id, version, state }, { own = false, forced = false }) {
+    const header = this.header(kind, id);
+    if (!header) return false;
+    const writing = this.writing?.about.id === id ? this.writing : null;
+    if (writing && !own && state.name !== writing.value) return false;
+    if (!forced && version <= Number(header.dataset.v)) return false;
+    header.dataset.v = version;
+    if (!writing) header.querySelector(".cx-kt").textContent = state.name;
+    const duration = header.querySelector(".cx-el");
+    if (kind === "stage" && (duration?.textContent ?? "") !== state.duration) {
+      if (duration && state.duration) duration.textContent = state.duration;
+      else this.stale = true;
     }
+    return true;
   }
 
   newCard(id, text, list) {
@@ -467,25 +576,53 @@ class CxBoard extends HTMLElement {
   wireDrag() {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     for (const list of this.querySelectorAll("ul.cx-jc")) {
+      const isPlaces = list.dataset.lane === "touchpoints";
       new window.Sortable(list, {
-        group: list.dataset.lane,
+        group: isPlaces ? "touchpoints" : "cards",
         animation: still ? 0 : 120,
         draggable: ".cx-k",
-        filter: "textarea",
+        filter: "textarea, input",
         preventOnFilter: false,
         ghostClass: "cx-ghost",
         delay: 150,
         delayOnTouchOnly: true,
         onStart: (event) => {
+          this.dragged = event.item;
           this.grabbed = { list: event.from, next: event.item.nextElementSibling };
         },
+        onAdd: (event) => event.item.dataset.touchpoint && this.dropOffer(event),
         onEnd: (event) => {
-          const fixed = event.to.querySelector(":scope > [data-fixed]");
+          this.dragged = null;
+          const fixed = this.fixed(event.to);
           if (fixed && fixed.nextElementSibling) event.to.append(fixed);
-          if (event.from !== event.to || event.oldIndex !== event.newIndex) this.sendMove(event.item, this.grabbed);
+          if (event.from === event.to && event.oldIndex === event.newIndex) return;
+          if (event.from !== event.to) this.settleInto(event.to, event.item, event.item.nextElementSibling);
+          if (event.from.dataset.card) event.item.classList.toggle(event.from.dataset.card, event.from.dataset.card === event.to.dataset.card);
+          this.sendMove(event.item, this.grabbed);
         },
       });
     }
+    const body = this.table.tBodies[0];
+    new window.Sortable(body, {
+      animation: still ? 0 : 120,
+      draggable: "tr[data-row]",
+      handle: ".cx-jl[data-kind=lane]",
+      filter: "input, .cx-km",
+      preventOnFilter: false,
+      ghostClass: "cx-ghost",
+      delay: 150,
+      delayOnTouchOnly: true,
+      onStart: (event) => {
+        this.dragged = event.item;
+      },
+      onEnd: (event) => {
+        this.dragged = null;
+        if (event.oldIndex === event.newIndex) return;
+        const rows = [...body.querySelectorAll(":scope > tr[data-row]")];
+        const header = event.item.querySelector("[data-kind=lane]");
+        this.sendLane(header, { action: "move", position: rows.indexOf(event.item) }, () => this.refresh());
+      },
+    });
   }
 
   /** One step into a direction of the screen; in a right-to-left page "left" is the next column. */
@@ -494,16 +631,17 @@ class CxBoard extends HTMLElement {
     const from = { list, next: node.nextElementSibling };
     if (direction === "up") {
       if (!node.previousElementSibling?.matches(".cx-k")) return;
-      node.previousElementSibling.before(node);
+      put(list, node, node.previousElementSibling);
     } else if (direction === "down") {
       if (!node.nextElementSibling?.matches(".cx-k")) return;
-      node.nextElementSibling.after(node);
+      put(list, node, node.nextElementSibling.nextElementSibling);
     } else {
-      const forward = (direction === "right") !== (getComputedStyle(this).direction === "rtl");
-      const lists = this.lists(list.dataset.lane);
+      const isLane = direction.startsWith("lane-");
+      const forward = isLane ? direction === "lane-down" : (direction === "right") !== (getComputedStyle(this).direction === "rtl");
+      const lists = isLane ? this.cardLists(list.dataset.step) : this.lists(list.dataset.lane);
       const target = lists[lists.indexOf(list) + (forward ? 1 : -1)];
-      if (!target) return;
-      target.querySelector(":scope > [data-fixed]").before(node);
+      if (!target || (isLane && node.dataset.kind !== "card")) return;
+      this.settleInto(target, node, this.fixed(target));
     }
     const button = node.querySelector(".cx-km");
     button.focus();
@@ -511,16 +649,35 @@ class CxBoard extends HTMLElement {
     this.sendMove(node, from);
   }
 
+  /** The card lanes of a step, from top to bottom. */
+  cardLists(step) {
+    return [...this.querySelectorAll(`ul.cx-jc[data-step="${step}"]`)].filter((list) => list.dataset.lane !== "touchpoints");
+  }
+
   sendMove(node, from) {
     const list = node.parentElement;
     const fields = { action: "move", step: list.dataset.step, position: this.items(list).indexOf(node) };
-    this.send(this.url(node), fields, node, () => from.list.insertBefore(node, from.next));
+    if (list.dataset.lane !== from.list.dataset.lane) fields.lane = list.dataset.lane;
+    this.send(this.url(node), fields, node, () => {
+      if (from.list.isConnected) this.settleInto(from.list, node, from.next?.isConnected ? from.next : this.fixed(from.list));
+    });
   }
 
-  /** Stages and steps: the server moves them and the page is taken anew, because whole columns move. */
+  /** Stages and steps: the server moves them and the table is taken anew, because whole columns move. */
   moveHeader(header, direction) {
     const forward = (direction === "right") !== (getComputedStyle(this).direction === "rtl");
     this.send(this.url(header), { action: forward ? "later" : "earlier" }, header);
+  }
+
+  sendLane(header, fields, back) {
+    this.send(`${this.dataset.base}lanes/`, { lane: header.dataset.id, ...fields }, header, back);
+  }
+
+  submitLane(event) {
+    if (!event.target.matches("[data-lane-form]")) return;
+    event.preventDefault();
+    const fields = { action: "add", title: event.submitter.value };
+    this.send(event.target.action, fields, null);
   }
 
   // ----- writing
@@ -532,27 +689,37 @@ class CxBoard extends HTMLElement {
     this.kept.set(node.id.slice(2), node);
     const url = this.url(node);
     node.remove();
-    this.send(url, { action: "delete" }, node, () => from.list.insertBefore(node, from.next));
+    this.send(url, { action: "delete" }, node, () => from.list.isConnected && from.list.insertBefore(node, from.next));
   }
 
-  /** A text box in place of `holder`'s text. Enter keeps, Escape drops, leaving keeps. */
-  write(holder, { value, label, rows, keep, close }) {
+  /**
+   * A text box in `holder`. Enter keeps, Escape drops, leaving keeps. `about` says what is written on: {id, find(table),
+   * step, lane}, so that the box finds its place in a table taken anew.
+   */
+  write(holder, { value, label, rows, keep, close, about, node = null }) {
     const box = document.createElement(rows ? "textarea" : "input");
     box.className = "cx-input cx-kin";
     box.value = value;
-    box.maxLength = rows ? 1000 : 200;
+    box.maxLength = rows ? 1000 : 120;
     if (rows) box.rows = rows;
     box.setAttribute("aria-label", label);
     box.dir = "auto";
     let done = false;
     const finish = (kept) => {
-      if (done) return;
+      if (done || this.carrying) return;
       done = true;
       const text = box.value.trim();
+      this.writing = null;
       box.remove();
-      close?.();
-      if (kept && text && text !== value) keep(text);
+      close?.(writing);
+      if (writing.gone !== undefined) this.afterGone(writing, kept && text !== value ? text : "");
+      else if (kept && text && text !== value) keep(text, writing);
+      this.sync.soon();
     };
+    const writing = { box, holder, about, node, value, isChanged: () => box.value.trim() !== value, drop: () => finish(false) };
+    this.writing = writing;
+    box.addEventListener("compositionstart", () => (box.cxComposing = true));
+    box.addEventListener("compositionend", () => (box.cxComposing = false));
     box.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -564,70 +731,144 @@ class CxBoard extends HTMLElement {
     holder.append(box);
     box.focus();
     box.select();
+    this.sync.soon();
+  }
+
+  /** The card that was written on is gone: take it off, and give a changed text back. */
+  afterGone(writing, text) {
+    const { lane, step, id } = writing.about;
+    const node = document.getElementById(`k-${id}`);
+    if (node) {
+      this.kept.set(id, node);
+      node.remove();
+    }
+    if (text) this.offerBack(text, lane, step, writing.gone);
   }
 
   edit(node) {
+    const kind = node.dataset.kind;
+    const isCard = kind === "card";
     const text = node.querySelector(".cx-kt");
     const before = text.textContent.trim();
+    const id = isCard ? node.id.slice(2) : node.dataset.id;
+    const list = isCard ? node.parentElement : null;
+    const selector = isCard ? `#k-${id}` : `[data-kind="${kind}"][data-id="${CSS.escape(id)}"]`;
     text.hidden = true;
     this.write(node, {
       value: before,
       label: this.dataset.sayEdit.replace("{name}", before),
-      rows: node.dataset.kind === "card" ? 2 : 0,
-      close: () => {
-        text.hidden = false;
-        node.querySelector(".cx-km").focus();
+      rows: isCard ? 2 : 0,
+      node,
+      about: { id, step: list?.dataset.step, lane: list?.dataset.lane, find: (table) => table.querySelector(selector) },
+      close: (writing) => {
+        writing.node.querySelector(".cx-kt").hidden = false;
+        writing.node.querySelector(".cx-km").focus({ preventScroll: true });
       },
-      keep: (after) => {
-        const isCard = node.dataset.kind === "card";
-        if (isCard) this.setText(node, after);
-        else text.textContent = after;
-        const fields = isCard ? { action: "save", text: after } : { action: "rename", name: after };
-        this.send(this.url(node), fields, node, () => (isCard ? this.setText(node, before) : (text.textContent = before)));
+      keep: (after, writing) => {
+        const now = writing.node;
+        const set = (value) => (isCard ? this.setText(now, value) : (now.querySelector(".cx-kt").textContent = value));
+        set(after);
+        if (kind === "lane") this.sendLane(now, { action: "rename", title: after }, () => set(before));
+        else {
+          const fields = isCard ? { action: "save", text: after } : { action: "rename", name: after };
+          const lost = isCard && (() => this.loseCard(now, after));
+          this.send(this.url(now), fields, now, () => set(before), lost);
+        }
       },
     });
+  }
+
+  /** The server says a card is gone that somebody has just written on. */
+  async loseCard(node, text) {
+    const { step, lane } = node.parentElement?.dataset ?? {};
+    node.remove();
+    await this.offerBack(text, lane, step);
   }
 
   addCard(link) {
     const list = link.closest("ul");
+    const { step, lane } = list.dataset;
     const holder = document.createElement("li");
     holder.setAttribute("data-fixed", "");
-    list.querySelector(":scope > [data-fixed]").before(holder);
+    list.insertBefore(holder, this.fixed(list));
+    const find = (table) => table.querySelector(`ul.cx-jc[data-step="${step}"][data-lane="${CSS.escape(lane)}"]`);
     this.write(holder, {
       value: "",
       label: link.getAttribute("aria-label"),
       rows: 2,
+      about: { step, lane, find },
       close: () => {
+        const now = holder.closest("ul")?.querySelector(".cx-add");
         holder.remove();
-        link.focus();
+        now?.focus({ preventScroll: true });
       },
       keep: (text) => {
-        const id = newId();
-        const node = this.newCard(id, text, list);
-        list.querySelector(":scope > [data-fixed]").before(node);
-        const fields = { id, step: list.dataset.step, lane: list.dataset.lane, text };
-        this.send(`${this.dataset.base}cards/new/`, fields, node, () => node.remove());
-        this.addCard(link);
+        const now = find(this.table);
+        if (!now) {
+          this.offerBack(text, lane, step);
+          return;
+        }
+        this.putCard(now, text);
+        this.addCard(now.querySelector(".cx-add"));
       },
     });
   }
 
+  /** A new card at the end of a list; the server is told. */
+  putCard(list, text) {
+    const id = newId();
+    const { step, lane } = list.dataset;
+    const node = this.newCard(id, text, list);
+    list.insertBefore(node, this.fixed(list));
+    const fields = { id, step, lane, text };
+    const lost = () => {
+      this.alive(node).remove();
+      return this.offerBack(text, lane, step);
+    };
+    this.send(`${this.dataset.base}cards/new/`, fields, null, () => this.alive(node).remove(), lost);
+  }
+
   addStage(link) {
-    const fields = new URL(link.href).searchParams;
-    this.write(link.parentElement, {
+    this.writeName(link.parentElement, link, (name) => {
+      const [path, query] = link.href.split("?");
+      this.send(path, { ...Object.fromEntries(new URLSearchParams(query)), name }, null);
+    });
+  }
+
+  addStep(header) {
+    const stage = header.dataset.kind === "stage" ? header.dataset.id : this.stageOf(header);
+    this.writeName(header, header.querySelector(".cx-km"), (name) => this.send(`${this.dataset.base}steps/new/`, { stage, name }, null));
+  }
+
+  /** The stage over a step: headers of stages span the columns of their steps. */
+  stageOf(step) {
+    let column = [...step.parentElement.children].indexOf(step);
+    for (const stage of this.querySelectorAll("[data-kind=stage]")) {
+      column -= stage.colSpan;
+      if (column <= 0) return stage.dataset.id;
+    }
+    return "";
+  }
+
+  writeName(holder, link, keep) {
+    const at = holder.dataset.id ? `[data-kind="${holder.dataset.kind}"][data-id="${CSS.escape(holder.dataset.id)}"]` : ".cx-jplus";
+    this.write(holder, {
       value: "",
       label: link.getAttribute("aria-label"),
       rows: 0,
-      close: () => link.focus(),
-      keep: (name) => this.send(link.href.split("?")[0], { ...Object.fromEntries(fields), name }, null),
+      about: { find: (table) => table.querySelector(at) },
+      close: () => this.table.querySelector(`${at} a`)?.focus({ preventScroll: true }),
+      keep,
     });
   }
 
   saveBelief(point, belief, before) {
     const step = point.dataset.step;
-    const header = this.querySelector(`[data-kind=step][data-id="${step}"]`);
+    const header = this.header("step", step);
     this.send(`${this.dataset.base}steps/${step}/`, { action: "belief", belief: belief ?? "" }, header, () => {
-      this.emotion.set(this.emotion.point(step), before);
+      const now = this.emotion?.point(step);
+      if (!now) return;
+      this.emotion.set(now, before);
       this.emotion.draw();
     });
   }
@@ -639,6 +880,107 @@ class CxBoard extends HTMLElement {
   submitUndo(event, which) {
     event.preventDefault();
     this.undo(which);
+  }
+
+  // ----- details of one thing, in a dialog
+
+  wireItem() {
+    this.item.addEventListener("submit", (event) => this.submitItem(event));
+    this.item.addEventListener("click", (event) => {
+      if (!event.target.closest("[data-close]")) return;
+      event.preventDefault();
+      this.item.close();
+    });
+    this.item.addEventListener("close", () => {
+      document.getElementById("cx-item-body").replaceChildren();
+      this.alive(this.current)?.querySelector?.(".cx-km")?.focus({ preventScroll: true });
+    });
+  }
+
+  async details(url) {
+    await window.htmx.ajax("GET", new URL(url, location.href).pathname, { target: "#cx-item-body", swap: "innerHTML" });
+    this.item.querySelector("[role=alert]").hidden = true;
+    this.item.showModal();
+  }
+
+  submitItem(event) {
+    event.preventDefault();
+    const form = new FormData(event.target, event.submitter);
+    this.queue.add({
+      url: event.target.action,
+      form,
+      version: () => form.get("version"),
+      settle: async ({ status, body }) => {
+        if (status === 412 && body?.changes) {
+          this.item.close();
+          const choice = await this.settleConflict(body, null);
+          form.set("version", body.changes[0].version);
+          return choice;
+        }
+        if (status >= 400 || !body?.saved) {
+          const alert = this.item.querySelector("[role=alert]");
+          alert.textContent = body?.errors?.[0]?.message ?? body?.title ?? this.dataset.sayRefused;
+          alert.hidden = false;
+          this.show("refused");
+          return false;
+        }
+        this.item.close();
+        await this.take(body);
+        return false;
+      },
+    });
+  }
+
+  // ----- the touchpoint library
+
+  wireLibrary() {
+    const search = document.getElementById("cx-library-q");
+    search.addEventListener("input", () => {
+      clearTimeout(this.searchTimer);
+      this.searchTimer = setTimeout(() => this.find(), SEARCH_PAUSE_MS);
+    });
+    document.getElementById("cx-library-step").addEventListener("change", () => this.find());
+    this.library.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const form = new FormData(event.target);
+      const touchpoint = form.get("touchpoint");
+      const fields = touchpoint ? { touchpoint } : { name: form.get("name"), channel: form.get("channel") };
+      this.place({ ...fields, step: document.getElementById("cx-library-step").value });
+      if (!touchpoint) event.target.reset();
+    });
+    this.library.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.library.hidePopover();
+    });
+  }
+
+  async openLibrary(step) {
+    const select = document.getElementById("cx-library-step");
+    select.replaceChildren(
+      ...[...this.querySelectorAll("[data-kind=step]")].map((header) => new Option(this.name(header), header.dataset.id)),
+    );
+    if (step) select.value = step;
+    this.library.showPopover();
+    document.getElementById("cx-library-q").focus();
+    await this.find();
+  }
+
+  async find() {
+    const query = new URLSearchParams({ q: document.getElementById("cx-library-q").value, step: document.getElementById("cx-library-step").value });
+    await window.htmx.ajax("GET", `${this.dataset.base}places/new/?${query}`, { target: "#cx-library-found", swap: "innerHTML" });
+    const offers = this.library.querySelector("[data-offers]");
+    if (!offers || !window.Sortable) return;
+    new window.Sortable(offers, { group: { name: "touchpoints", pull: "clone", put: false }, sort: false, draggable: ".cx-k" });
+  }
+
+  dropOffer({ item, to }) {
+    const position = this.items(to).indexOf(item);
+    const { touchpoint } = item.dataset;
+    item.remove();
+    this.place({ touchpoint, step: to.dataset.step, position });
+  }
+
+  place(fields) {
+    this.send(`${this.dataset.base}places/new/`, { id: newId(), ...fields }, null);
   }
 
   // ----- events
@@ -658,6 +1000,7 @@ class CxBoard extends HTMLElement {
     } else if (adder) {
       event.preventDefault();
       if (adder.dataset.inline === "card") this.addCard(adder);
+      else if (adder.dataset.inline === "place") this.openLibrary(adder.closest("ul").dataset.step);
       else this.addStage(adder);
     }
   }
@@ -671,7 +1014,8 @@ class CxBoard extends HTMLElement {
   key(event) {
     const node = event.target.closest("[data-kind]");
     if (!node || event.target.closest("textarea, input")) return;
-    const direction = event.altKey && ARROWS[event.key];
+    const arrow = event.altKey && ARROWS[event.key];
+    const direction = arrow && event.shiftKey ? { up: "lane-up", down: "lane-down" }[arrow] : arrow;
     if (direction) this.does(node, direction, event);
     else if (event.key === "Delete") this.does(node, "delete", event);
     else if (event.key === "F2" && node.dataset.kind !== "place") this.does(node, "edit", event);
@@ -688,18 +1032,26 @@ class CxBoard extends HTMLElement {
     this.undo(which);
   }
 
-  does(node, what, event) {
+  does(node, what, event, item) {
     event?.preventDefault();
+    const { kind } = node.dataset;
     const isItem = node.matches(".cx-k");
     if (what === "edit") this.edit(node);
     else if (what === "open") location.href = node.dataset.href;
     else if (what === "page") location.href = this.url(node);
-    else if (what === "delete") {
+    else if (what === "details") this.details(this.url(node));
+    else if (what === "step-details") this.details(`${this.dataset.base}steps/${node.dataset.step}/`);
+    else if (what === "add-step") this.addStep(node);
+    else if (what === "evidence") this.send(this.url(node), { action: "save", evidence: item.dataset.value }, node);
+    else if (what === "moment") this.send(this.url(node), { action: "facts", moment_of_truth: item.getAttribute("aria-checked") === "true" ? "" : "on" }, node);
+    else if (kind === "lane") {
+      if (what === "up" || what === "down") this.sendLane(node, { action: what });
+      else if (what === "delete") this.sendLane(node, { action: "remove" });
+    } else if (what === "delete") {
       if (isItem) this.remove(node);
       else this.send(this.url(node), { action: "delete" }, node);
     } else if (isItem) this.move(node, what);
     else if (what === "left" || what === "right") this.moveHeader(node, what);
-    else location.href = this.url(node);
   }
 
   // ----- menus
@@ -712,29 +1064,43 @@ class CxBoard extends HTMLElement {
       location.href = opener.href;
       return;
     }
+    this.dressMenu(menu, this.current);
     const box = opener.getBoundingClientRect();
     menu.showPopover();
     menu.style.insetInlineStart = "auto";
     menu.style.left = `${Math.max(8, Math.min(box.left, innerWidth - menu.offsetWidth - 8))}px`;
     menu.style.top = `${Math.max(8, Math.min(box.bottom + 4, innerHeight - menu.offsetHeight - 8))}px`;
-    menu.querySelector("[role=menuitem]").focus();
+    menu.querySelector("[role^=menuitem]").focus();
+  }
+
+  /** What holds of the thing the menu is for: marks before what is so already, links that name it. */
+  dressMenu(menu, node) {
+    const { lane, step } = node.parentElement?.dataset ?? {};
+    for (const item of menu.querySelectorAll("[data-do=evidence]")) item.setAttribute("aria-checked", String(item.dataset.value === node.dataset.ev));
+    for (const item of menu.querySelectorAll("[data-do=moment]")) item.setAttribute("aria-checked", String(Boolean(node.querySelector("[data-part=mot]"))));
+    for (const item of menu.querySelectorAll("[data-do=step-details]")) item.hidden = !node.dataset.step;
+    for (const link of menu.querySelectorAll("[data-link]")) {
+      link.href = `${link.dataset.link}?${new URLSearchParams({ journey: this.dataset.journey, step, card: node.id.slice(2) })}`;
+      link.hidden = Boolean(link.dataset.lane) && link.dataset.lane !== lane;
+    }
   }
 
   wireMenu(menu) {
-    const items = [...menu.querySelectorAll("[role=menuitem]")];
     menu.addEventListener("click", (event) => {
       const item = event.target.closest("[data-do]");
       if (!item) return;
       menu.hidePopover();
-      this.current.querySelector(".cx-km").focus();
-      this.does(this.current, item.dataset.do);
+      const node = this.alive(this.current);
+      node.querySelector(".cx-km").focus();
+      this.does(node, item.dataset.do, null, item);
     });
     menu.addEventListener("keydown", (event) => {
+      const items = [...menu.querySelectorAll("[role^=menuitem]:not([hidden])")];
       const at = items.indexOf(document.activeElement);
       const next = { ArrowDown: at + 1, ArrowUp: at - 1 + items.length, Home: 0, End: items.length - 1 }[event.key];
       if (event.key === "Tab" || event.key === "Escape") {
         menu.hidePopover();
-        this.current.querySelector(".cx-km").focus();
+        this.alive(this.current).querySelector(".cx-km").focus();
         event.preventDefault();
       } else if (next !== undefined && !event.altKey) {
         event.preventDefault();
