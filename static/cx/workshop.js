@@ -107,7 +107,7 @@ for (const form of bar.querySelectorAll('form[data-quiet]')) {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     try {
-      const { response, body, at } = await ask(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form, event.submitter)) });
+      const { response, body, at } = await ask(form.getAttribute('action'), { method: 'POST', body: new URLSearchParams(new FormData(form, event.submitter)) });
       if (response.ok) show(body, at);
       else showToast(body.errors?.[0]?.message ?? body.title, { error: true });
     } catch {
@@ -149,7 +149,7 @@ async function place(row, button) {
   const data = new FormData(ballot);
   data.set('place', button.value);
   try {
-    const { response, body } = await ask(ballot.action, { method: 'POST', body: new URLSearchParams(data) });
+    const { response, body } = await ask(ballot.getAttribute('action'), { method: 'POST', body: new URLSearchParams(data) });
     if (!response.ok) {
       showToast(body.errors?.[0]?.message ?? body.title, { error: true });
       return;

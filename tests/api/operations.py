@@ -246,6 +246,7 @@ ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "surveys/{survey_id}/responses/{id}/": row("surveys.Response", id="pk", survey_id="survey_id"),
     "touchpoints/": row("touchpoints.Touchpoint", key="key"),
     "units/": row("organizations.Unit", id="pk"),
+    "workshops/": row("workshops.Workshop", id="pk"),
 }
 """Beginning of an address (the longest counts) -> its slots, for a row just made in the organisation in force."""
 
@@ -397,6 +398,8 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "PUT touchpoints/{key}/": lambda: {"name": "Checkout", "channel": "app"},
     "POST touchpoints/": lambda: {"key": text("tp"), "name": "Checkout", "channel": "web"},
     "POST units/": lambda: {"name": text("Unit"), "code": text("u")},
+    "POST workshops/": lambda: {"journey": row("journeys.Journey", id="pk")()["id"], "title": text("Moving in")},
+    "POST workshops/{id}/end/": dict,
 }
 """Operation (without the root) -> a minimal valid body; a PUT without one takes that of its collection's POST."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEntry
 from apps.journeys import services as map_services
+from apps.journeys.models import Card
 from apps.workshops import queries, rules, services
 from apps.workshops.models import VoteDots, VoteRound, WorkshopGuest
 from cxm.actor import Actor
@@ -77,8 +79,6 @@ def test_before_the_end_the_server_sends_nobody_anything_of_others(room: Room) -
     ]
 
     def seen() -> list[str]:
-        import re
-
         found = []
         for client, path, headers in pages:
             text = client.get(path, **headers).content.decode()
@@ -150,8 +150,6 @@ def test_only_what_stands_for_election_can_be_voted_on(room: Room, other_room: R
     gina = room.guest()
     with tenant(room.organization):
         second = a_journey("Second map")
-        from apps.journeys.models import Card
-
         foreign = Card.objects.get(step__stage__journey=second).pk
     things = [room.cards("actions")[0], foreign, other_room.cards()[0], room.step().pk, uuid7()]
     for thing in things:

@@ -48,7 +48,7 @@ def start_workshop(
         if not other.is_over:
             raise Conflict(_("A workshop on this map is open already. End it first."))
         close_workshop(other, other.ends_at)
-    opens_at = _read_moment(opens_at, "opens_at") if opens_at else now
+    opens_at = max(_read_moment(opens_at, "opens_at"), now) if opens_at else now
     values = read_fields(_READERS, {"title": title or journey.name, **settings})
     workshop = Workshop(journey=journey, host_id=actor.user_id, opens_at=opens_at, **values)
     workshop.ends_at = _read_end(ends_at or opens_at + rules.USUAL_TIME, opens_at)

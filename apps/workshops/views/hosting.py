@@ -8,10 +8,8 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,6 +17,7 @@ from apps.collectors.posters import qr_svg
 from apps.journeys.models import Journey
 from apps.journeys.queries import journey_for
 from apps.workshops import queries, rules, services
+from apps.workshops.addresses import address_of, code_for
 from apps.workshops.forms import RoundForm, StartForm, WorkshopForm
 from apps.workshops.models import Workshop, WorkshopGuest
 from apps.workshops.views import voting
@@ -30,12 +29,6 @@ from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other, wants_json
 
 SETTINGS = ("title", "guests_may", "votes_per_person", "shows_names", "shows_scores", "opens_library")
-
-
-def address_of(workshop: Workshop) -> str:
-    """Where guests come in, absolute."""
-    code = rules.in_groups(rules.code_of(workshop.pk, workshop.code_version))
-    return f"{settings.BASE_URL}{reverse('workshop', args=[code])}"
 
 
 @permission_required("workshops.host")
@@ -68,7 +61,7 @@ def host(request: MemberRequest, pk: UUID) -> HttpResponse:
         "rounds": queries.rounds_of(workshop),
         "past": queries.past_workshops(journey.pk),
         "address": address_of(workshop),
-        "code": rules.in_groups(rules.code_of(workshop.pk, workshop.code_version)),
+        "code": code_for(workshop),
         "journey": journey,
         "workshop": workshop,
         "moment": moment,
@@ -180,7 +173,7 @@ def _board(request: MemberRequest, journey: Journey) -> str:
 def screen(request: MemberRequest, pk: UUID) -> HttpResponse:
     """`.../workshop/screen/`: code, QR code and clock, as large as the wall."""
     workshop = _open_workshop(request, pk)
-    code = rules.in_groups(rules.code_of(workshop.pk, workshop.code_version))
+    code = code_for(workshop)
     moment = queries.moment_of(workshop)
     context = {"workshop": workshop, "code": code, "moment": moment, "base": _base(request, workshop.journey)}
     return render_page(request, "workshops/screen.html", {**context, "address": address_of(workshop)})
