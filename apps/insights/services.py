@@ -27,7 +27,7 @@ from apps.surveys.models import Response
 from apps.surveys.queries import responses_visible_to
 from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
-from cxm.errors import Conflict, DomainError, NotAllowed, NotFound, read_fields
+from cxm.errors import Conflict, DomainError, NotFound, read_fields
 from cxm.ids import parse_uuid
 from cxm.scope import current_tenant_id
 from cxm.texts import clean_text
@@ -313,7 +313,8 @@ def _customer(actor: Actor, value: object, known: Insight | None) -> UUID | None
         return known.customer_id
     text = clean_text(value if not isinstance(value, UUID | Customer) else _pk(value), field="customer", limit=254)
     if not actor.can("customers.view"):
-        raise NotAllowed(_("Your role does not include “customers.view”, so you cannot name a customer here."))
+        message = _("Your role does not include “customers.view”, so you cannot name a customer here.")
+        raise DomainError(message, field="customer", code="not_allowed")
     rows = customers(actor)
     pk = parse_uuid(text)
     found = rows.filter(pk=pk).first() if pk else None
