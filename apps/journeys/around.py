@@ -14,9 +14,11 @@ from django.utils import timezone
 from apps.journeys import queries, registry
 from apps.journeys.addresses import map_base
 from apps.journeys.content import MapContent, iter_steps
+from apps.journeys.map_filters import filters_of
 from apps.journeys.models import Journey
 from apps.journeys.people import Person, named
 from apps.journeys.queries import MapView
+from apps.touchpoints.periods import with_usual_period
 from cxm.actor import Actor
 from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
@@ -94,10 +96,14 @@ def read_around(request: MemberRequest, view: MapView) -> Around:
 def pages_beside(request: MemberRequest, journey: Journey, *, is_draft: bool) -> list[Entry]:
     """The pages of upper apps about this map that its reader may open."""
     found = []
+    kept = filters_of(with_usual_period(request.GET))
+    if request.GET.get("version"):
+        kept["version"] = request.GET["version"]
+    query = kept.urlencode()
     for page in registry.pages_for(request.actor):
         url = _url(request, page.url_name, pk=journey.pk)
         if url and (is_draft or not page.draft_only):
-            found.append(Entry(page.label, page.icon, url))
+            found.append(Entry(page.label, page.icon, f"{url}?{query}" if page.keeps_filters and query else url))
     return found
 
 

@@ -56,10 +56,10 @@ def map_png(sheet: MapSheet) -> bytes:
     return set_document(TEMPLATE, _data(sheet, "wide") | {"findings": None}, suffix="png", ppi=ppi)[0]
 
 
-def file_name(sheet: MapSheet, suffix: str) -> str:
-    """A name for the file: the map's own, with its version."""
-    plain = "".join(letter if letter.isalnum() or letter in " -_" else " " for letter in sheet.content["name"])
-    version = f" v{sheet.version.number}" if sheet.version else ""
+def file_name(title: str, number: int | None, suffix: str) -> str:
+    """A name for a file: the map's own, with its version."""
+    plain = "".join(letter if letter.isalnum() or letter in " -_" else " " for letter in title)
+    version = f" v{number}" if number else ""
     return f"{' '.join(plain.split())[:80] or 'map'}{version}.{suffix}"
 
 

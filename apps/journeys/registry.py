@@ -57,7 +57,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class MapPage:
-    """A page about a map, offered beside it; `url_name` is reversed with the organisation's slug and the map's pk."""
+    """A page about a map, offered beside it; `url_name` is reversed with the organisation's slug and the map's pk.
+
+    `keeps_filters`: the filters and the version shown come along in its address.
+    """
 
     label: Any
     icon: str
@@ -65,6 +68,7 @@ class MapPage:
     permission: str
     order: int = 50
     draft_only: bool = False
+    keeps_filters: bool = False
 
 
 @dataclass(frozen=True)

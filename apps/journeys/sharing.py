@@ -60,7 +60,8 @@ def open_file(shared: Shared, name: str) -> SharedFile:
     """The map as PDF, or a picture that stands on it. Raises NotFound."""
     if name == DOCUMENT:
         sheet = _sheet(shared, paint="literal", step_width=STEP_WIDTH)
-        return SharedFile(map_pdf(sheet), "application/pdf", file_name(sheet, "pdf"), inline=False)
+        name = file_name(sheet.content["name"], sheet.view.number, "pdf")
+        return SharedFile(map_pdf(sheet), "application/pdf", name, inline=False)
     sheet_content = _sheet(shared).content
     stored = f"{current_tenant_id()}/journeys/{name}"
     on_map = {card["image"] for step in iter_steps(sheet_content["stages"]) for card in step["cards"] if card["image"]}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from apps.journeys.content import (
     TOUCHPOINT_KEY,
     lane_key,
 )
+from cxm.api.parsers import refuse_depth
 from cxm.spreadsheets import FORMULA_STARTS
 
 EVIDENCE_MARKS: Final = {"assumption": "assumption", "some data": "some", "measured": "measured"}
@@ -443,3 +445,47 @@ def _begins(text: str) -> tuple[str, str]:
     if match and _slug(match[1]) == "step":
         return "step", match[2].strip()
     return "", ""
+
+
+# -- between two pages -------------------------------------------------------------------------------------------------
+
+
+def to_source(read: ReadMap) -> str:
+    """What was read, as a hidden field carries it from the preview to the taking."""
+    kept = {name: getattr(read, name) for name in ("source", "name", "stages", "lanes", "facts", "library")}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_source(text: str) -> ReadMap:
+    """What :func:`to_source` gave, of the shape that was given. Its content is checked again when it is taken.
+
+    Raises ValueError for anything else.
+    """
+    refuse_depth(text.encode("utf-8", "replace"))
+    raw = json.loads(text)
+    found = ReadMap(
+        source=_of(raw["source"], str),
+        name=_of(raw["name"], str),
+        lanes={_of(lane, str): _of(count, int) for lane, count in _of(raw["lanes"], dict).items()},
+        facts=_of(raw["facts"], dict),
+        library={key: _of(facts, dict) for key, facts in _of(raw["library"], dict).items()},
+    )
+    for stage in _of(raw["stages"], list):
+        steps = []
+        for step in _of(_of(stage, dict)["steps"], list):
+            references = [
+                {"key": _of(ref["key"], str), "name": _of(ref["name"], str)} for ref in _of(step["touchpoints"], list)
+            ]
+            cards = [
+                {**_of(card, dict), "lane": _of(card["lane"], str), "image": _of(card.get("image", ""), str)}
+                for card in _of(step["cards"], list)
+            ]
+            steps.append({**_of(step, dict), "touchpoints": references, "cards": cards})
+        found.stages.append({**stage, "steps": steps})
+    return found
+
+
+def _of(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"not a {kind.__name__}")
+    return value
