@@ -80,7 +80,7 @@ def journeys(actor: Actor) -> QuerySet[Journey]:
         .values("step__stage__journey")
         .annotate(n=Count("touchpoint", distinct=True))
     )
-    rows = Journey.objects.select_related("persona").annotate(
+    rows = Journey.objects.select_related("persona", "as_is").annotate(
         stage_count=Coalesce(Subquery(stages.values("n")), 0),
         step_count=Coalesce(Subquery(steps.values("n")), 0),
         touchpoint_count=Coalesce(Subquery(placed.values("n")), 0),

@@ -7,7 +7,16 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from apps.journeys import comment_views, edit_views, lane_views, live_views, sync_views, version_views, views
+from apps.journeys import (
+    comment_views,
+    coverage_views,
+    edit_views,
+    lane_views,
+    live_views,
+    sync_views,
+    version_views,
+    views,
+)
 from cxm.web.views import permission_required
 
 app_name = "journeys"
@@ -48,6 +57,7 @@ urlpatterns = [
     path("journeys/<uuid:pk>/delusions/", live_views.journey_curves, name="curves"),
     path("journeys/<uuid:pk>/versions/", version_views.journey_versions, name="versions"),
     path("journeys/<uuid:pk>/compare/", version_views.journey_compare, name="compare"),
+    path("journeys/<uuid:pk>/coverage/", coverage_views.journey_coverage, name="coverage"),
     path("journeys/<uuid:pk>/to-be/", version_views.journey_to_be, name="to_be"),
     path("journeys/<uuid:pk>/versions/<int:number>/restore/", version_views.journey_restore, name="restore"),
     path("journeys/<uuid:pk>/archive/", views.journey_archive, name="archive"),

@@ -21,7 +21,7 @@ from apps.metrics.queries import touchpoint_readings
 from apps.metrics.registry import register_touchpoint_filter
 from apps.personas.registry import register_maps
 from apps.personas.reviews import Reviewable, register_reviewable
-from apps.touchpoints.registry import Use, register_scores, register_uses
+from apps.touchpoints.registry import Use, register_changes, register_scores, register_uses
 from cxm.actor import Actor
 from cxm.web.navigation import NavItem, register_nav
 from cxm.web.palette import PaletteItem, register_command, register_searcher
@@ -29,18 +29,24 @@ from cxm.web.urls import org_url
 
 
 def maps_of(*, actor: Actor, touchpoint_ids: Collection[UUID]) -> dict[UUID, list[Use]]:
-    """The maps each touchpoint stands on, by name. One query."""
+    """The maps each touchpoint stands on by name, each with its steps there. One query."""
     placed = StepTouchpoint.objects.filter(touchpoint_id__in=touchpoint_ids)
     if not actor.can("journeys.edit"):
         placed = placed.filter(step__stage__journey__published_version__isnull=False)
     rows = (
-        placed.order_by("step__stage__journey__name", "step__stage__journey")
-        .values_list("touchpoint_id", "step__stage__journey", "step__stage__journey__name", "step__stage__name")
+        placed.order_by("step__stage__journey__name", "step__stage__journey", "step__stage__position", "step__position")
+        .values_list("touchpoint_id", "step__stage__journey", "step__stage__journey__name", "step__name")
         .distinct()
     )
+    steps: dict[tuple[UUID, UUID], list[str]] = {}
+    names: dict[UUID, str] = {}
+    for touchpoint_id, journey_id, journey, step in rows:
+        names[journey_id] = journey
+        steps.setdefault((touchpoint_id, journey_id), []).append(step)
     found: dict[UUID, list[Use]] = {}
-    for touchpoint_id, journey_id, journey, stage in rows:
-        found.setdefault(touchpoint_id, []).append(Use(journey, "journeys:detail", journey_id, note=stage))
+    for (touchpoint_id, journey_id), on in steps.items():
+        use = Use(names[journey_id], "journeys:detail", journey_id, note=", ".join(on))
+        found.setdefault(touchpoint_id, []).append(use)
     return found
 
 
@@ -53,6 +59,15 @@ def scores_of(*, actor: Actor, organization: Any, params: QueryDict) -> Mapping[
     }
 
 
+def changes_of(*, actor: Actor, organization: Any, params: QueryDict) -> Mapping[UUID, Mapping[str, Any]]:
+    """How the scores of every touchpoint moved since the period of equal length before. Two queries."""
+    selection = read_selection(window_of(params), actor=actor, organization=organization)
+    return {
+        pk: {name: reading.change for name, reading in readings.items() if reading.change}
+        for pk, readings in touchpoint_readings(selection, compare_before=True).items()
+    }
+
+
 def search_journeys(actor: Actor, organization: Any, text: str, limit: int) -> list[PaletteItem]:
     """Maps whose name holds the text. One query."""
     rows = journeys(actor).filter(name__icontains=text, archived_at=None).order_by("name")[:limit]
@@ -61,6 +76,7 @@ def search_journeys(actor: Actor, organization: Any, text: str, limit: int) -> l
 
 register_touchpoint_filter("journey", touchpoints_of_journey)
 register_scores(scores_of)
+register_changes(changes_of)
 register_uses("maps", title=_("Journey map"), permission="journeys.view", source=maps_of, keeps=True)
 register_commentable(
     "journey",
@@ -76,6 +92,8 @@ register_maps(maps_of_personas)
 register_reviewable(
     Reviewable("journey", _("Journey map"), "route", "journeys.view", "journeys:detail", due=maps_due)
 )
+register_page(MapPage(_("Compare"), "columns", "journeys:compare", "journeys.view", order=15))
+register_page(MapPage(_("Coverage"), "target-arrow", "journeys:coverage", "journeys.view", order=20))
 register_page(MapPage(_("Comments"), "messages", "journeys:comments", "journeys.view", order=30))
 register_mark(
     Mark("comments", _("Comments"), "message", "journeys.view", "journeys:part_comments", source=comment_marks)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from apps.touchpoints import registry
 from apps.touchpoints.models import Touchpoint, TouchpointBackstage, TouchpointName
@@ -137,6 +138,23 @@ def coverage_of(known: Collection[Known]) -> Coverage:
         having("backstage") or 0,
         having("measured"),
     )
+
+
+def coverage_lines(coverage: Coverage) -> list[dict[str, Any]]:
+    """Every share of the coverage in words, with the filter that lists what lacks it."""
+    words = {
+        "owner": _("have an owner"),
+        "event": _("are matched by an event"),
+        "survey": _("have a survey"),
+        "measured": _("were measured by 30 answers or more in 90 days"),
+        "promise": _("make a promise"),
+        "backstage": _("name a process, system or team"),
+    }
+    return [
+        {"name": name, "n": n, "all": coverage.touchpoints, "words": text, "missing": coverage.touchpoints - n}
+        for name, text in words.items()
+        if coverage.touchpoints and (n := getattr(coverage, name)) is not None
+    ]
 
 
 def surveyed(actor: Actor, touchpoint_ids: Collection[UUID]) -> set[UUID] | None:

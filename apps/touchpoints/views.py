@@ -70,28 +70,11 @@ def touchpoint_list(request: MemberRequest) -> HttpResponse:
             for row in shown
         ],
         "kinds": [registry.USES[name].title for name in uses],
-        "coverage": coverage_lines(queries.coverage_of(known.values())),
+        "coverage": queries.coverage_lines(queries.coverage_of(known.values())),
         "can_measure": request.actor.can("metrics.view"),
         "bulk": BulkForm() if request.actor.can("touchpoints.edit") else None,
     }
     return render_page(request, "touchpoints/list.html", context, partial="list")
-
-
-def coverage_lines(coverage: queries.Coverage) -> list[dict[str, Any]]:
-    """Every share of the coverage in words, with the filter that lists what lacks it."""
-    words = {
-        "owner": _("have an owner"),
-        "event": _("are matched by an event"),
-        "survey": _("have a survey"),
-        "measured": _("were measured by 30 answers or more in 90 days"),
-        "promise": _("make a promise"),
-        "backstage": _("name a process, system or team"),
-    }
-    return [
-        {"name": name, "n": n, "all": coverage.touchpoints, "words": text, "missing": coverage.touchpoints - n}
-        for name, text in words.items()
-        if coverage.touchpoints and (n := getattr(coverage, name)) is not None
-    ]
 
 
 def kept_of(request: MemberRequest, rows: list[Touchpoint], params: QueryDict) -> dict[UUID, Kept]:

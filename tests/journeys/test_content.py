@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from apps.journeys import content, differences
+from apps.journeys.differences import Names
 from cxm.errors import DomainErrors
 
 
@@ -188,7 +189,7 @@ def test_one_stage_moved_names_only_that_stage() -> None:
 def test_touchpoints_added_removed_and_moved_are_substantive() -> None:
     old = a_map(stage("s", step("one", "form", "call"), step("two")))
     new = a_map(stage("s", step("one", "mail"), step("two", "call")))
-    found = differences.differences(old, new, {"form": "Form", "call": "Call", "mail": "Mail"}.__getitem__)
+    found = differences.differences(old, new, Names({"form": "Form", "call": "Call", "mail": "Mail"}, {}, {}))
     assert {difference.sentence for difference in found} == {
         "Touchpoint “Mail” added to “one”",
         "Touchpoint “Form” removed from “one”",
