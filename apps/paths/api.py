@@ -215,8 +215,12 @@ class ConversionView(MapView):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("source", str, required=True, description="Key of the touchpoint they come from."),
-            OpenApiParameter("target", str, required=True, description="Key of the touchpoint they are to reach."),
+            OpenApiParameter(
+                "source", str, description="Key of the touchpoint they come from; by default the map's first."
+            ),
+            OpenApiParameter(
+                "target", str, description="Key of the touchpoint they are to reach; by default the last."
+            ),
             OpenApiParameter("days", int, description="Within so many days of 24 hours; 30 by default."),
             *PARAMETERS,
         ],

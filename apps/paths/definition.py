@@ -48,6 +48,11 @@ class Scope:
         """Whether it asks for some customers alone."""
         return bool(self.populations) or self.units is not None
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether more than the period is limited."""
+        return self.is_narrowed or self.channels is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:

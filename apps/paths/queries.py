@@ -17,7 +17,7 @@ from apps.paths.computing import compute
 from apps.paths.definition import PERMISSION, Definition
 from apps.paths.models import PathReport
 from apps.paths.reading import count_up_to
-from apps.paths.services import is_current, request_report
+from apps.paths.services import is_current, keep_result, request_report
 from cxm.actor import Actor
 from cxm.errors import DomainError
 
@@ -43,25 +43,36 @@ def map_for(journey: Journey, version: int | None = None) -> MapView:
 
 
 @transaction.atomic
-def ask(*, actor: Actor, journey: Journey, kind: str, definition: Definition, again: bool = False) -> Found:
+def ask(*, actor: Actor, journey: Journey, kind: str, definition: Definition, keep: bool = False) -> Found:
     """The answer to a question about a map.
 
     With at most `MOST_AT_ONCE` interactions in its window it is counted now (four queries and one COPY); otherwise a
-    worker counts unless its last result is current. Raises NotAllowed.
+    worker counts unless its last result is current. With `keep` what was counted at once is kept for the map's board.
+    Raises NotAllowed.
     """
     actor.require(PERMISSION)
     if count_up_to(MOST_AT_ONCE + 1, definition.scope) <= MOST_AT_ONCE:
-        return Found(compute(kind, definition), now())
-    report = request_report(actor=actor, journey=journey, kind=kind, definition=definition, again=again)
+        at = now()
+        result = compute(kind, definition)
+        if keep and kind == PathReport.Kind.PATHS and not definition.scope.is_filtered:
+            keep_result(actor=actor, journey=journey, definition=definition, result=result, as_of=at)
+        return Found(result, at)
+    report = request_report(actor=actor, journey=journey, kind=kind, definition=definition)
     return Found(report.result, report.as_of, report, is_current(report))
 
 
 def between(definition: Definition, *, source: str, target: str, days: int) -> Definition:
-    """The question how many go from one touchpoint of the map to another. Raises DomainError naming the field."""
+    """The question how many go from one touchpoint of the map ("": its first) to another ("": its last).
+
+    Raises DomainError naming the field.
+    """
     numbers = {place.key: number for number, place in enumerate(definition.places)}
+    keys = list(numbers) or [""]
+    source, target = source or keys[0], target or keys[-1]
     for name, key in (("source", source), ("target", target)):
-        if key not in numbers:
+        if numbers and key not in numbers:
             raise DomainError(_("Choose a touchpoint of this map that has an event."), field=name)
     if not 1 <= days <= MOST_DAYS:
         raise DomainError(_("Give 1 to %(most)d days.") % {"most": MOST_DAYS}, field="days")
-    return replace(definition, question={"source": numbers[source], "target": numbers[target], "days": days})
+    question = {"source": numbers.get(source, 0), "target": numbers.get(target, 0), "days": days}
+    return replace(definition, question=question)

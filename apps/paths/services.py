@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.core.cache import cache
@@ -83,6 +83,51 @@ def request_report(
     if report.state == PathReport.State.QUEUED:
         wake(report.pk)
     return report
+
+
+@transaction.atomic
+def keep_result(
+    *, actor: Actor, journey: Journey, definition: Definition, result: dict[str, Any], as_of: datetime
+) -> PathReport | None:
+    """Keep what was counted at once for the board of its map, at most once a minute. Raises NotAllowed."""
+    actor.require(PERMISSION)
+    kind, scope = PathReport.Kind.PATHS, definition.scope
+    digest = definition.digest(kind, journey.pk)
+    if PathReport.objects.filter(digest=digest, as_of__gt=as_of - YOUNG).exists():
+        return None
+    report, is_new = PathReport.objects.update_or_create(
+        digest=digest,
+        defaults={
+            "state": PathReport.State.DONE,
+            "result": result,
+            "as_of": as_of,
+            "asked_at": as_of,
+            "is_stale": False,
+        },
+        create_defaults={
+            "journey": journey,
+            "kind": kind,
+            "definition": definition.as_json(),
+            "window_start": scope.start,
+            "window_end": scope.end,
+            "requested_by_id": actor.user_id,
+            "state": PathReport.State.DONE,
+            "result": result,
+            "as_of": as_of,
+        },
+    )
+    if is_new:
+        _drop_oldest(journey)
+    return report
+
+
+@transaction.atomic
+def count_again(*, actor: Actor, journey: Journey, report_id: UUID) -> PathReport:
+    """Have a report counted again that was stopped or has failed. Raises NotAllowed, NotFound."""
+    actor.require(PERMISSION)
+    found = report_for(actor, journey, report_id)
+    definition = definition_from(found.definition)
+    return request_report(actor=actor, journey=journey, kind=found.kind, definition=definition, again=True)
 
 
 def is_current(report: PathReport) -> bool:
@@ -221,7 +266,7 @@ def _reporter(pk: UUID) -> Callable[[float], None]:
 
 
 @transaction.atomic
-def _keep(pk: UUID, *, result: dict[str, object], populations: dict[str, int], as_of: datetime) -> None:
+def _keep(pk: UUID, *, result: dict[str, Any], populations: dict[str, int], as_of: datetime) -> None:
     report = PathReport.objects.select_for_update(no_key=True, of=("self",)).filter(pk=pk).first()
     if report is not None:
         report.state, report.leased_until, report.attempts, report.error = PathReport.State.DONE, None, 0, ""
