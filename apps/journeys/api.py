@@ -16,6 +16,7 @@ from rest_framework.response import Response
 
 from apps.journeys import content, queries, services
 from apps.journeys.drafts import Draft, read_drafts
+from apps.journeys.exchange_api import ExchangeActions, register_templates
 from apps.journeys.live_api import FILTER_PARAMETERS, METRIC_SCHEMA, CurvesAction, read_version
 from apps.journeys.models import Journey, JourneyVersion, Metric
 from apps.journeys.version_api import JourneyVersionSerializer, VersionActions
@@ -186,7 +187,7 @@ class JourneyFilter(filters.FilterSet):
         fields = ("persona",)
 
 
-class JourneyViewSet(CurvesAction, VersionActions, TenantViewSet):
+class JourneyViewSet(CurvesAction, VersionActions, ExchangeActions, TenantViewSet):
     """Maps of what customers live through."""
 
     serializer_class = JourneySerializer
@@ -208,6 +209,8 @@ class JourneyViewSet(CurvesAction, VersionActions, TenantViewSet):
         "to_be": "journeys.edit",
         "scores": "metrics.view",
         "curves": "metrics.view",
+        "export": "journeys.view",
+        "import_map": "journeys.edit",
     }
 
     def get_queryset(self) -> QuerySet[Journey]:
@@ -279,3 +282,4 @@ class JourneyViewSet(CurvesAction, VersionActions, TenantViewSet):
 def register(router: ApiRouter) -> None:
     """Add the resource to the API."""
     router.register("journeys", JourneyViewSet, basename="journey")
+    register_templates(router)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from apps.journeys import queries, services
 from apps.journeys.board_pages import board_page
-from apps.journeys.forms import OUTLINE, JourneyForm, NewJourneyForm
+from apps.journeys.forms import JourneyForm
 from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url
@@ -32,25 +32,6 @@ def journey_list(request: MemberRequest) -> HttpResponse:
     sign = "-" if sort.startswith("-") or not sort else ""
     page = Paginator(rows.order_by(f"{sign}{column}", "id"), PAGE_SIZE).get_page(request.GET.get("page"))
     return render_page(request, "journeys/list.html", {"page": page, "archived": archived}, partial="list")
-
-
-@permission_required("journeys.edit")
-def journey_create(request: MemberRequest) -> HttpResponse:
-    """A first map in under a minute: a name and the stages as lines."""
-    blank = request.GET.get("start") == "blank"
-    outline = "" if blank else "\n".join(str(name) for name in OUTLINE)
-    form = NewJourneyForm(request.POST or None, initial={"stages": outline, "persona": request.GET.get("persona")})
-    if request.method == "POST" and form.is_valid():
-        with domain_errors_into(form):
-            journey = services.create_journey(
-                actor=request.actor,
-                name=form.cleaned_data["name"],
-                persona=form.cleaned_data["persona"],
-                metric=form.cleaned_data["metric"],
-                stages=form.stage_list(),
-            )
-            return see_other(request, org_url(request.organization, "journeys:detail", pk=journey.pk))
-    return render_page(request, "journeys/new.html", {"form": form, "blank": blank})
 
 
 @permission_required("journeys.view")

@@ -89,12 +89,12 @@ register_commentable(
 )
 register_page(MapPage(_("Belief against measurement"), "mood-smile", "journeys:curves", "metrics.view", order=10))
 register_maps(maps_of_personas)
-register_reviewable(
-    Reviewable("journey", _("Journey map"), "route", "journeys.view", "journeys:detail", due=maps_due)
-)
+register_reviewable(Reviewable("journey", _("Journey map"), "route", "journeys.view", "journeys:detail", due=maps_due))
 register_page(MapPage(_("Compare"), "columns", "journeys:compare", "journeys.view", order=15))
 register_page(MapPage(_("Coverage"), "target-arrow", "journeys:coverage", "journeys.view", order=20))
 register_page(MapPage(_("Comments"), "messages", "journeys:comments", "journeys.view", order=30))
+register_page(MapPage(_("Share"), "share", "journeys:share", "maps.share", order=60, keeps_filters=True))
+register_page(MapPage(_("Export"), "download", "journeys:export", "journeys.view", order=70, keeps_filters=True))
 register_mark(
     Mark("comments", _("Comments"), "message", "journeys.view", "journeys:part_comments", source=comment_marks)
 )
@@ -110,5 +110,6 @@ register_nav(
         shortcut="j",
     )
 )
+register_command(label=_("Import a journey map"), icon="upload", url_name="journeys:import", permission="journeys.edit")
 register_command(label=_("New journey map"), icon="plus", url_name="journeys:create", permission="journeys.edit")
 register_searcher("journeys", permission="journeys.view", search=search_journeys, label=_("Journeys"))
