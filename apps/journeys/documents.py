@@ -16,7 +16,7 @@ from apps.journeys.sheets import Highlight, MapSheet, SheetStep
 from apps.organizations.branding import is_colour, light_accent
 from apps.touchpoints.models import Channel
 from cxm.typesetting import Words, set_document
-from cxm.web.templatetags.cx import cx_chip
+from cxm.web.templatetags.cx import chip_words
 
 TEMPLATE: Final = Path(__file__).with_name("map.typ")
 ACCENT: Final = "#0F766E"
@@ -150,7 +150,7 @@ def _place(place: Place, shows_scores: bool, words: Words) -> dict[str, Any]:
 
 def _chip(chip: Chip, words: Words) -> dict[str, Any]:
     """A score as the page prints it, with its n: paper has no link to the answers."""
-    printed: Mapping[str, Any] = cx_chip(chip.metric, chip.target, "", chip.label)
+    printed: Mapping[str, Any] = chip_words(chip.metric, chip.target, "", chip.label)
     if chip.metric is None:
         return {"text": f"{chip.label}: {_('asked on several scales')}", "more": "", "heat": "cx-none", "trend": ""}
     if not printed["value"]:

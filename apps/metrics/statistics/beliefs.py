@@ -8,6 +8,7 @@ more, and outside the positions that its interval could give it.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,16 +48,17 @@ class Comparison:
 
 def rank_positions(values: Sequence[float]) -> list[float]:
     """Rank each value among all, spread over -2..+2; equal values share their middle rank, one alone is at 0."""
-    return [_position(value, values) for value in values]
+    ordered = sorted(values)
+    return [_position(value, ordered) for value in values]
 
 
-def _position(value: float, values: Sequence[float]) -> float:
-    """Where a value that stands in `values` ranks among them, on -2..+2."""
-    others = len(values) - 1
+def _position(value: float, ordered: Sequence[float]) -> float:
+    """Where a value that stands in `ordered`, sorted, ranks among them, on -2..+2."""
+    others = len(ordered) - 1
     if others < 1:
         return 0.0
-    below = sum(other < value for other in values)
-    equal_others = sum(other == value for other in values) - 1
+    below = bisect_left(ordered, value)
+    equal_others = bisect_right(ordered, value) - below - 1
     return LOWEST + (HIGHEST - LOWEST) * (below + equal_others / 2) / others
 
 
@@ -78,8 +80,8 @@ def compare_beliefs(readings: Sequence[Reading]) -> list[Comparison]:
     usable = [
         score for reading, score in zip(readings, scores, strict=True) if reading.metric and reading.metric.usable
     ]
-    beliefs = [belief for belief, _ in both] or [r.belief for r in readings if r.belief is not None]
-    measured = [score for _, score in both] or [score for score in usable or scores if score is not None]
+    beliefs = sorted([belief for belief, _ in both] or [r.belief for r in readings if r.belief is not None])
+    measured = sorted([score for _, score in both] or [score for score in usable or scores if score is not None])
     return [_compared(reading, score, beliefs, measured) for reading, score in zip(readings, scores, strict=True)]
 
 
@@ -110,22 +112,20 @@ def _reach(metric: Metric, score: float, scores: Sequence[float]) -> tuple[float
     if score in others:
         others.remove(score)
     ends = sorted(end * _direction(metric) for end in (metric.low, metric.high) if end is not None)
-    low, high = (_position(end, [*others, end]) for end in ends)
+    low, high = (_position(end, sorted([*others, end])) for end in ends)
     return low, high
 
 
-def _place(value: float | None, values: Sequence[float]) -> float | None:
-    """Position of a value by the ranks of `values`: its own if it is one of them, else between its neighbours'."""
+def _place(value: float | None, ordered: Sequence[float]) -> float | None:
+    """Position of a value by the ranks of `ordered`: its own if it is one of them, else between its neighbours'."""
     if value is None:
         return None
-    if value in values:
-        return _position(value, values)
-    known = sorted(set(values))
-    above = [v for v in known if v > value]
-    below = [v for v in known if v < value]
-    if not above or not below:
-        return HIGHEST if below else LOWEST
-    start, end = below[-1], above[0]
+    at = bisect_left(ordered, value)
+    if at < len(ordered) and ordered[at] == value:
+        return _position(value, ordered)
+    if at in (0, len(ordered)):
+        return HIGHEST if at else LOWEST
+    start, end = ordered[at - 1], ordered[at]
     share = (value - start) / (end - start)
-    left, right = _position(start, values), _position(end, values)
+    left, right = _position(start, ordered), _position(end, ordered)
     return left + (right - left) * share

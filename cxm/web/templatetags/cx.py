@@ -610,12 +610,28 @@ def cx_pill(change: Any, unit: Unit = "points", lower_is_better: bool = False) -
     return {"text": signed_change(value, unit), "tone": tone, "icon": icon, "significant": significant}
 
 
-@register.inclusion_tag("components/chip.html")
-def cx_chip(metric: Any, target: float | None = None, url: str = "", label: str = "") -> dict[str, Any]:
+@register.simple_tag
+def cx_chip(metric: Any, target: float | None = None, url: str = "", label: str = "") -> SafeString:
     """A live score on a map: heat colour by distance from the target, hatched under 30 answers.
 
     ``label`` stands before the figure ("NPS"). Without a metric: "not measured"; with a ``url`` that is a link too.
+    Written here, not in a template: a large map has hundreds.
     """
+    chip = chip_words(metric, target, url, label)
+    if chip["value"]:
+        name = f"{label} " if label else ""
+        weak = f" {chip['weak']}" if chip["weak"] else ""
+        inside = format_html("{}{} <small>({}){}</small>", name, chip["value"], chip["interval"], weak)
+    else:
+        inside = format_html("{}", chip["why"])
+    under = format_html('<span class="cx-under">{}</span>', chip["target"]) if chip["value"] and chip["target"] else ""
+    if url:
+        return format_html('<a class="cx-pill {}" href="{}">{}</a>{}', chip["heat"], url, inside, under)
+    return format_html('<span class="cx-pill {}">{}</span>{}', chip["heat"], inside, under)
+
+
+def chip_words(metric: Any, target: float | None = None, url: str = "", label: str = "") -> dict[str, Any]:
+    """What a chip says and how it looks: `value`, `interval` and `weak`, or `why` there is none; `heat`, `target`."""
     printed = _printed(metric)
     heat = _heat(metric, target) if printed["value"] else "cx-none"
     return printed | {"heat": heat, "url": url, "label": label, "target": _target_words(metric, target, heat)}
