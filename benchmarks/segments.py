@@ -55,7 +55,7 @@ BARE = {
 }
 TARGETS = dict.fromkeys(RULES, 2.0) | {"payment within 60 days after a purchase": 5.0}
 """The bare join of two events is quick as long as nobody has thousands of both; ours sorts them (docs/adr/0101)."""
-_CUSTOMERS = """
+CUSTOMERS = """
     INSERT INTO customers_customer (tenant_id, id, external_id, name, stage, account, language, timezone, attributes,
                                     said_at, base, alias_of, created_at, updated_at)
     SELECT %(tenant)s, gen_random_uuid(), 'b-' || n, 'Customer ' || n, 'customer', '', '', '',
@@ -133,7 +133,7 @@ def fill(customers: int, events: int) -> None:
         "now": now(),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_CUSTOMERS, values)
+        cursor.execute(CUSTOMERS, values)
         for first in range(0, events, 200_000):
             cursor.execute(_EVENTS, {**values, "first": first, "last": min(first + 200_000, events) - 1})
 

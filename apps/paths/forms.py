@@ -39,5 +39,5 @@ class GiveForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        rows = Touchpoint.objects.filter(archived_at=None, event_match=None).order_by("name")
+        rows = Touchpoint.objects.filter(archived_at=None, event_match__isnull=True).order_by("name")
         self.fields["touchpoint"].queryset = rows  # type: ignore[attr-defined]

@@ -174,9 +174,10 @@ def stop_report(*, actor: Actor, journey: Journey, report_id: UUID) -> PathRepor
     if report.state in BUSY:
         if report.state == PathReport.State.QUEUED:
             report.state = PathReport.State.STOPPED
-        report.stop_requested = True
+        else:
+            report.stop_requested = True
+            cache.set(_stop_key(report.pk), True, timeout=LEASE.total_seconds())
         report.save(update_fields=["state", "stop_requested"])
-        cache.set(_stop_key(report.pk), True, timeout=LEASE.total_seconds())
     return report
 
 
@@ -246,8 +247,8 @@ def _claim(report_id: UUID) -> PathReport | None:
     else:
         report.state, report.started_at = PathReport.State.RUNNING, now()
         report.leased_until, report.attempts, report.is_stale = now() + LEASE, report.attempts + 1, False
+        cache.delete_many([_percent_key(report.pk), _stop_key(report.pk)])
     report.save()
-    cache.delete(_percent_key(report.pk))
     return report if report.state == PathReport.State.RUNNING else None
 
 

@@ -113,7 +113,7 @@ def paths_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
         context["unmapped"] = found.result["unmapped"][:SHOWN_EVENTS]
         context["elsewhere"] = _named(found.result["elsewhere"][:SHOWN_EVENTS])
     context |= {"thresholds": THRESHOLDS, "least": least, "may_claim": request.actor.can("touchpoints.edit")}
-    return render_page(request, "paths/detail.html", context, partial="answer")
+    return render_page(request, "paths/detail.html", context, partial="answer", status=200)
 
 
 SHOWN_EVENTS = 50
@@ -147,7 +147,7 @@ def paths_between(request: MemberRequest, pk: UUID) -> HttpResponse:
             context["rows"] = _conversion_rows(found.result)
         context["segment"] = _segment_fields(asked, chosen) if request.actor.can("segments.edit") else None
     context |= asked.context("between", found) | {"form": form}
-    return render_page(request, "paths/between.html", context, partial="answer")
+    return render_page(request, "paths/between.html", context, partial="answer", status=200)
 
 
 def _conversion_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -197,7 +197,7 @@ def paths_channels(request: MemberRequest, pk: UUID) -> HttpResponse:
     context = asked.context("channels", found)
     if found.result is not None and found.result["cells"]:
         context["matrix"] = matrix(found.result["cells"])
-    return render_page(request, "paths/channels.html", context, partial="answer")
+    return render_page(request, "paths/channels.html", context, partial="answer", status=200)
 
 
 @permission_required("paths.view")

@@ -81,7 +81,7 @@ def test_between_two_touchpoints_offers_the_segment_of_them(acme: Any, journey: 
     assert "Make a segment of them" in page
     assert 'name="r-0.a_event" value="a"' in page
     for odd in ({"source": "zz"}, {"days": "-1"}, {"days": "x"}, {"target": "\x00"}):
-        assert client.get(url(acme, journey, "between/"), odd).status_code == 422
+        assert client.get(url(acme, journey, "between/"), odd).status_code == 200
     form = {
         "do": "refresh", "name": "A to B", "r.mode": "all", "r-0.kind": "sequence", "r-0.a_event": "a",
         "r-0.b_event": "b", "r-0.within_days": "5", "r-0.window": "ever",
@@ -129,12 +129,12 @@ def test_event_becomes_a_touchpoint_or_is_given_to_one(acme: Any, journey: Any) 
     assert 'value="Tweet"' in page
     assert '<option value="social" selected>' in page
     made = client.post(url(acme, journey, "event/?event=tweet"), {"do": "claim", "name": "Tweet", "channel": "social"})
-    assert made.status_code == 303
+    assert made.status_code == 302
     with tenant(acme):
         assert Touchpoint.objects.get(name="Tweet").event_match == {"event": "tweet", "where": {}}
         lobby = Touchpoint.objects.get(key="lobby")
     given = client.post(url(acme, journey, "event/?event=x"), {"do": "give", "touchpoint": str(lobby.pk)})
-    assert given.status_code == 303
+    assert given.status_code == 302
     again = client.post(url(acme, journey, "event/?event=y"), {"do": "give", "touchpoint": str(lobby.pk)})
     assert again.status_code == 200
     with tenant(acme):
@@ -161,7 +161,7 @@ def test_board_tells_who_really_walks_the_map_once_it_was_counted(acme: Any, jou
     page = text(client.get(board))
     assert "Stop on the way" in page
     assert "% of customers came by" in page
-    assert client.get(f"/o/{acme.slug}/journeys/paths/", {"journey": str(journey.pk)}).status_code == 303
+    assert client.get(f"/o/{acme.slug}/journeys/paths/", {"journey": str(journey.pk)}).status_code == 302
     assert client.get(f"/o/{acme.slug}/journeys/paths/", {"journey": "x"}).status_code == 404
     employee = text(signed_in(a_member(acme, "employee")).get(board))
     assert "Stop on the way" not in employee
