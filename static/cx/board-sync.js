@@ -47,22 +47,32 @@ export class Sync {
   async ask() {
     if (this.asking) return;
     this.asking = true;
-    const query = new URLSearchParams({ since: this.board.revision, at: document.hidden ? "" : this.board.where() });
     try {
-      const response = await fetch(`${this.base}changes/?${query}`, { headers: { Accept: "application/json" }, cache: "no-store" });
-      if (response.ok) {
-        const answer = await response.json();
-        this.failures = 0;
-        if (answer.changes.some((change) => !change.mine)) this.touched = Date.now();
-        await this.board.catchUp(answer);
-      } else if (LOST.has(response.status)) {
-        this.stopped = true;
-        this.board.lost();
-      } else this.failures += 1;
+      const answer = await this.fetch();
+      if (answer?.changes.some((change) => !change.mine)) this.touched = Date.now();
+      if (answer) await this.board.catchUp(answer);
+    } finally {
+      this.asking = false;
+      this.plan(this.pause);
+    }
+  }
+
+  /** The server's answer; null when there is none now, or none any more. */
+  async fetch() {
+    const query = new URLSearchParams({ since: this.board.revision, at: document.hidden ? "" : this.board.where() });
+    let response;
+    try {
+      response = await fetch(`${this.base}changes/?${query}`, { headers: { Accept: "application/json" }, cache: "no-store" });
     } catch {
       this.failures += 1;
+      return null;
     }
-    this.asking = false;
-    this.plan(this.pause);
+    if (LOST.has(response.status)) {
+      this.stopped = true;
+      this.board.lost();
+      return null;
+    }
+    this.failures = response.ok ? 0 : this.failures + 1;
+    return response.ok ? response.json() : null;
   }
 }

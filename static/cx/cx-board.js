@@ -227,8 +227,8 @@ class CxBoard extends HTMLElement {
   async offerBack(text, lane, step, by = "") {
     this.show("conflict");
     const theirs = [this.dataset.sayDeleted, by].filter(Boolean).join(" · ");
-    const list = this.list(step, lane) ?? this.lists(lane)[0];
     const choice = await this.ask({ detail: this.dataset.sayGone, mine: text, theirs, take: this.dataset.sayBack });
+    const list = this.list(step, lane) ?? this.lists(lane)[0];
     if (choice === "mine" && list) this.putCard(list, text);
     else this.show("saved");
   }
@@ -519,7 +519,7 @@ class CxBoard extends HTMLElement {
   }
 
   part(selector) {
-    return document.getElementById("cx-parts").content.querySelector(`:scope > ${selector}`).cloneNode(true);
+    return [...document.getElementById("cx-parts").content.children].find((part) => part.matches(selector)).cloneNode(true);
   }
 
   applyStep(change, how) {
@@ -677,7 +677,7 @@ class CxBoard extends HTMLElement {
     if (!event.target.matches("[data-lane-form]")) return;
     event.preventDefault();
     const fields = { action: "add", title: event.submitter.value };
-    this.send(event.target.action, fields, null);
+    this.send(event.target.getAttribute("action"), fields, null);
   }
 
   // ----- writing
@@ -907,7 +907,7 @@ class CxBoard extends HTMLElement {
     event.preventDefault();
     const form = new FormData(event.target, event.submitter);
     this.queue.add({
-      url: event.target.action,
+      url: event.target.getAttribute("action"),
       form,
       version: () => form.get("version"),
       settle: async ({ status, body }) => {
