@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from apps.journeys.models import Card, MapChange
 from apps.workshops import services
 from apps.workshops.models import Workshop, WorkshopGuest
 from cxm.scope import tenant
@@ -45,6 +47,48 @@ def keep_picture(page: Any, name: str) -> None:
     """A screenshot to look at, where CXM_SCREENSHOTS says so."""
     if folder := os.environ.get("CXM_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_three_people_write_at_the_same_time_and_no_keystroke_is_lost(page_as: OpenPage, room: Room) -> None:
+    """Letter by letter in turn, into one lane of one step; then each rewords a card while the others look on."""
+    host = page_as(room.host)
+    host.open(f"/o/{room.organization.slug}/journeys/{room.journey.pk}/?view=board")
+    gina, ben = join(page_as(), room, "Gina"), join(page_as(), room, "Ben")
+    for guest in (gina, ben):
+        guest.goto(f"{host.base}{room.door}map/?view=board")
+    pages = [host.page, gina, ben]
+    texts = ["Host: keys, naïve & <b>bold</b>?", "Gina: the letter came too late!", "Ben: 12 calls, “nobody” home…"]
+    for page in pages:
+        page.locator("ul[data-lane=thoughts] a.cx-add").first.click()
+        page.wait_for_selector("ul[data-lane=thoughts] textarea")
+    for letters in zip_longest(*texts):
+        for page, letter in zip(pages, letters, strict=True):
+            if letter:
+                page.keyboard.type(letter)
+    for page in pages:
+        page.keyboard.press("Enter")
+    for page in pages:
+        for text in texts:
+            page.locator("ul[data-lane=thoughts] .cx-kt").get_by_text(text, exact=True).wait_for()
+    with tenant(room.organization):
+        saved = Card.objects.filter(step__stage__journey=room.journey, lane="thoughts")
+        assert sorted(saved.values_list("text", flat=True)) == sorted(texts)
+        names = MapChange.objects.filter(journey=room.journey).values_list("actor_name", flat=True)
+        assert sorted(names) == ["Ben", "Gina", "Hanna Host"]
+    own = ["Prices are hidden", "Nobody answers", "The key is late"]
+    for page, text in zip(pages, own, strict=True):
+        page.keyboard.press("Escape")
+        page.locator(".cx-kt").get_by_text(text, exact=True).dblclick()
+        page.keyboard.press("End")
+    for letter in " and that hurts":
+        for page in pages:
+            page.keyboard.type(letter)
+    for page in pages:
+        page.keyboard.press("Enter")
+    for page in pages:
+        for text in own:
+            page.locator(".cx-kt").get_by_text(f"{text} and that hurts", exact=True).wait_for()
+    keep_picture(gina, "three-write")
 
 
 def test_guests_and_host_vote_in_secret_and_see_the_result_together(page_as: OpenPage, room: Room) -> None:
