@@ -6,8 +6,12 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,9 +19,11 @@ from rest_framework.response import Response
 
 from apps.personas import queries, services
 from apps.personas.content import SECTIONS
+from apps.personas.documents import TYPES, export_persona
 from apps.personas.filters import PersonaFilter
 from apps.personas.models import Persona, PersonaVersion
 from apps.personas.sheet import people_of
+from cxm.api.problems import BadBody
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import (
     PublishSerializer,
@@ -175,6 +181,7 @@ class PersonaViewSet(TenantViewSet):
         "publish": "personas.publish",
         "versions": "personas.view",
         "metrics": "personas.view",
+        "export": "personas.view",
     }
 
     def get_queryset(self) -> QuerySet[Persona]:
@@ -237,6 +244,30 @@ class PersonaViewSet(TenantViewSet):
             "drift": drift,
         }
         return Response(PersonaMetricsSerializer(body).data)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("format", str, enum=list(TYPES), required=True),
+            OpenApiParameter("version", int, description="A version; otherwise the draft for those who edit."),
+        ],
+        responses={(200, kind): OpenApiResponse(OpenApiTypes.BINARY) for kind in TYPES.values()},
+    )
+    @action(detail=True, filterset_class=None)
+    def export(self, request: Request, id: str) -> HttpResponse:
+        """The persona as a sheet of A4 (PDF, PNG) or as JSON."""
+        text = self.request.query_params.get("version", "")
+        if text and not (text.isascii() and text.isdigit() and len(text) <= 9):
+            raise BadBody(_("Give the number of a version, such as 2."), field="version", code="invalid")
+        file = export_persona(
+            actor=self.request.actor,
+            organization=self.request.organization,
+            persona=self.get_object(),
+            format=self.request.query_params.get("format", ""),
+            version=int(text) if text else None,
+        )
+        response = HttpResponse(file.body, content_type=file.content_type)
+        response["Content-Disposition"] = content_disposition_header(True, file.name) or "attachment"
+        return response
 
 
 def register(router: ApiRouter) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.personas import edit_views, overview_views, views
+from apps.personas import edit_views, export_views, overview_views, views
 
 app_name = "personas"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("personas/compare/", overview_views.persona_compare, name="compare"),
     path("personas/<uuid:pk>/", views.persona_detail, name="detail"),
     path("personas/<uuid:pk>/portrait/", views.persona_portrait, name="portrait"),
+    path("personas/<uuid:pk>/export/persona.<slug:format>", export_views.persona_file, name="file"),
     path("personas/<uuid:pk>/edit/", edit_views.persona_edit, name="edit"),
     path("personas/<uuid:pk>/fields/<slug:field>/", edit_views.persona_field, name="field"),
     path("personas/<uuid:pk>/undo/", edit_views.persona_undo, name="undo"),
