@@ -159,8 +159,16 @@ class CxBoard extends HTMLElement {
       url,
       fields,
       version: () => this.alive(node)?.dataset.v,
-      settle: (answer) => this.settle(answer, node, back, lost),
+      settle: (answer) => {
+        if (answer.status === 401 || answer.status === 403) this.shutOut(fields);
+        return this.settle(answer, node, back, lost);
+      },
     });
+  }
+
+  /** Somebody may not write here any more: tell the page what was being saved, so that it is not lost. */
+  shutOut(fields) {
+    this.dispatchEvent(new CustomEvent("cx:shut-out", { bubbles: true, detail: { text: fields?.text ?? fields?.name ?? "" } }));
   }
 
   /** What the server said. Resolves to true when the same change is to be sent again. */

@@ -84,6 +84,30 @@ function close() {
   showToast(bar.dataset.sayClosed, { error: true });
 }
 
+/** What could not be saved any more stays to be copied. */
+function keep(text) {
+  let list = bar.querySelector('[data-kept]');
+  if (!list) {
+    list = document.createElement('div');
+    list.dataset.kept = '';
+    list.className = 'cx-wkept cx-stack';
+    const title = document.createElement('b');
+    title.textContent = bar.dataset.sayKept;
+    list.append(title);
+    bar.append(list);
+  }
+  const box = document.createElement('textarea');
+  box.className = 'cx-input';
+  box.readOnly = true;
+  box.rows = 2;
+  box.dir = 'auto';
+  box.value = text;
+  box.setAttribute('aria-label', bar.dataset.sayKept);
+  list.append(box);
+}
+
+document.addEventListener('cx:shut-out', (event) => { if (event.detail.text) keep(event.detail.text); });
+
 async function ask(url, options = {}) {
   const sent = performance.now();
   const response = await fetch(url, { ...options, headers: { Accept: 'application/json', ...options.headers } });

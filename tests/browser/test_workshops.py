@@ -157,6 +157,9 @@ def test_when_the_host_ends_it_guests_are_told_and_what_they_type_stays(page_as:
         services.end_workshop(actor=room.actor, workshop=room.workshop)
     gina.wait_for_selector("#cx-toasts :text('The workshop has ended.')")
     assert gina.locator("textarea").input_value() == "Half a sentence"
+    gina.locator("textarea").press("Enter")
+    gina.wait_for_selector("[data-kept] textarea")
+    assert gina.locator("[data-kept] textarea").input_value() == "Half a sentence"
     watched.complaints[:] = [text for text in watched.complaints if "403" not in text]
 
 
