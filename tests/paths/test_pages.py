@@ -136,7 +136,7 @@ def test_event_becomes_a_touchpoint_or_is_given_to_one(acme: Any, journey: Any) 
     given = client.post(url(acme, journey, "event/?event=x"), {"do": "give", "touchpoint": str(lobby.pk)})
     assert given.status_code == 302
     again = client.post(url(acme, journey, "event/?event=y"), {"do": "give", "touchpoint": str(lobby.pk)})
-    assert again.status_code == 200
+    assert again.status_code == 422
     with tenant(acme):
         assert Touchpoint.objects.get(key="lobby").event_match == {"event": "x", "where": {}}
     assert client.get(url(acme, journey, "event/")).status_code == 404
