@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.journeys import content
-from apps.journeys.models import Card, Evidence, Metric, Step
+from apps.journeys.models import Card, Evidence, Journey, Metric, Step
 from apps.journeys.people import colleagues, named
 from apps.personas.models import Persona
 from cxm.channels import Channel
@@ -34,6 +34,33 @@ class JourneyForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["persona"].queryset = Persona.objects.filter(archived_at=None).order_by("name")  # type: ignore[attr-defined]
+
+
+class JourneySettingsForm(JourneyForm):
+    """All that is said of a map as a whole."""
+
+    kind = forms.ChoiceField(label=_("Shows the journey"), choices=Journey.Kind.choices, initial=Journey.Kind.AS_IS)
+    as_is = forms.ModelChoiceField(
+        label=_("Made from the map of how it is"),
+        required=False,
+        queryset=Journey.objects.none(),
+        empty_label=_("None"),
+    )
+    owner = forms.ChoiceField(label=_("Owner"), required=False)
+    review_date = forms.DateField(
+        label=_("Review on"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("When it should be looked at again. The list shows what is overdue."),
+    )
+
+    field_order = ("name", "persona", "kind", "as_is", "owner", "review_date", "metric")
+
+    def __init__(self, *args: Any, journey: Journey, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = Journey.objects.filter(archived_at=None, kind=Journey.Kind.AS_IS).exclude(pk=journey.pk)
+        self.fields["as_is"].queryset = others.order_by("name")  # type: ignore[attr-defined]
+        self.fields["owner"].choices = owner_choices(journey)  # type: ignore[attr-defined]
 
 
 class NewJourneyForm(JourneyForm):
