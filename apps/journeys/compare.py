@@ -166,10 +166,13 @@ def _usual_a(actor: Actor, journey: Journey, b: Side) -> Side:
 
 
 def _comparable(a: Side, b: Side) -> MapContent:
-    """The content of side a with the ids that the same things have on side b."""
+    """The content of side a with the ids that the same things have on side b.
+
+    That two maps have two names and are of two kinds is said above them, not among what differs.
+    """
     if a.journey.pk == b.journey.pk:
         return a.content
-    content = a.content
+    content: MapContent = {**a.content, "name": b.content["name"], "kind": b.content["kind"]}
     if b.journey.as_is_id == a.journey.pk:
         made = b.journey.pk
         content = {**content, "stages": with_ids(content["stages"], lambda item: counterpart(made, item))}

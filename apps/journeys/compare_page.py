@@ -44,7 +44,7 @@ class ItemRow:
 
 @dataclass(frozen=True)
 class SideOfStep:
-    """One column of a step; None stands for a side that has no such step."""
+    """One column of a step; `name` is "" where both sides call it the same."""
 
     name: str
     belief: str
@@ -100,8 +100,8 @@ def _stage(compared: Comparison, stage: StagePair, only_differing: bool) -> Stag
     names = [side["name"] for side in (stage.a, stage.b) if side is not None]
     return StageRow(
         " → ".join(dict.fromkeys(names)),
-        _state(stage.state),
-        _words(stage.state),
+        _state(_shown_state(stage)),
+        _words(_shown_state(stage)),
         [_step(compared, step) for step in stage.steps if step.differs or not only_differing],
     )
 
@@ -111,8 +111,8 @@ def _step(compared: Comparison, step: StepPair) -> StepRow:
     words = _("stands in “%(stage)s” on the right") if step.is_gone else _("stood in “%(stage)s” on the left")
     return StepRow(
         name=" → ".join(dict.fromkeys(names)),
-        state=_state(step.state),
-        words=_words(step.state),
+        state=_state(_shown_state(step)),
+        words=_words(_shown_state(step)),
         elsewhere=words % {"stage": step.elsewhere} if step.elsewhere else "",
         is_gone=step.is_gone,
         a=_side(compared, step, step.a, "a"),
@@ -144,7 +144,9 @@ def _side(compared: Comparison, pair: StepPair, step: StepContent | None, which:
         for place in pair.places
         if (place.in_a if which == "a" else place.in_b)
     ]
-    return SideOfStep(step["name"], belief_text(step["belief"]), facts, places, lanes)
+    other = pair.b if which == "a" else pair.a
+    name = "" if other and other["name"] == step["name"] else step["name"]
+    return SideOfStep(name, belief_text(step["belief"]), facts, places, lanes)
 
 
 def _chips(found: TouchpointScores | None, which: Which) -> list[tuple[str, Any]]:
@@ -207,6 +209,11 @@ def _belief_change(step: StepPair) -> str:
 def _name(compared: Comparison, key: str) -> str:
     row = compared.touchpoints.get(key)
     return row.name if row else key
+
+
+def _shown_state(pair: StagePair | StepPair) -> State:
+    """What became of a stage or step; one in which something differs is changed."""
+    return "changed" if pair.state == "same" and pair.differs else pair.state
 
 
 def _state(state: State) -> str:

@@ -81,7 +81,7 @@ class TouchpointForm(forms.Form):
         help_text=_("The event of the same customer that keeps the promise, such as answer_sent."),
     )
     promise_kept_where = forms.CharField(
-        label=_("Only where"),
+        label=_("Kept only where"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("One condition a line, as property: value."),
@@ -95,13 +95,16 @@ class TouchpointForm(forms.Form):
         help_text=_("Leave it empty where the touchpoint's own event makes the promise."),
     )
     promise_start_where = forms.CharField(
-        label=_("Only where"),
+        label=_("Made only where"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("One condition a line, as property: value."),
     )
     backstage = forms.ModelMultipleChoiceField(
-        label=_("Processes, systems and teams behind it"), required=False, queryset=BackstageRecord.objects.none()
+        label=_("Processes, systems and teams behind it"),
+        required=False,
+        queryset=BackstageRecord.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
     )
     nps = forms.FloatField(label=_("Target NPS"), required=False, min_value=-100, max_value=100)
     csat = forms.FloatField(label=_("Target CSAT, %"), required=False, min_value=0, max_value=100)

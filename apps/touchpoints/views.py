@@ -34,6 +34,7 @@ from cxm.web.urls import org_url
 from cxm.web.views import permission_required, render_page, see_other
 
 PAGE_SIZE = 50
+MOST_BROKEN_SHOWN = 15
 SORTS = {"name": "name", "channel": "channel", "owner": "owner_unit__name", "changed": "updated_at"}
 METRICS = ("nps", "csat", "ces")
 
