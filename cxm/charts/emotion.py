@@ -134,7 +134,8 @@ def _moments(pen: Pen, steps: Sequence[EmotionStep], centres: Sequence[float], s
     for step, x in zip(steps, centres, strict=True):
         if step.moment_of_truth:
             parts.append(pen.draw("rect", cls="cx-emot", x=x - step_width / 2, y=0.0, width=step_width, height=HEIGHT))
-            points = [(x + r * sin(k * pi / 5), 8 - r * cos(k * pi / 5)) for k, r in enumerate([6.0, 2.5] * 5)]
+            corner = x - step_width / 2 + 12
+            points = [(corner + r * sin(k * pi / 5), 10 - r * cos(k * pi / 5)) for k, r in enumerate([6.0, 2.5] * 5)]
             parts.append(pen.path("polygon", "cx-estar", points))
     return parts
 
