@@ -42,20 +42,21 @@ STAGES, STEPS = 40, 3
 LAST = date(2026, 11, 21)
 DAYS, SHOWN = 365, 90
 CHANNELS = ["web", "email", "phone", "kiosk"]
-SIZES = {"small": 100_000, "full": 10_000_000}
+SIZES = {"small": (100_000, 100_000), "full": (10_000_000, 10_000_000)}
+"""Answers and interactions."""
 PEOPLE = 20_000
 
 
 def measure(size: str) -> Iterable[Row]:
     """A year of answers and as many interactions: ten million each, or a hundred thousand when small."""
-    rows = SIZES[size]
+    told, met = SIZES[size]
     user = User.objects.create_user(email="bench-map@example.com", name="Bench")
     organization = create_organization(actor=SYSTEM, owner=user, name="Maps", slug="bench-maps")
     with tenant(organization):
         journey, keys = a_large_map()
         segment = people()
-        answers(rows, keys)
-        interactions(rows)
+        answers(told, keys)
+        interactions(met)
         refold_organization()
     settle("surveys_response", "metrics_scorehistogram", "interactions_interaction", "segments_segmentmember")
     client = Client()
@@ -63,7 +64,7 @@ def measure(size: str) -> Iterable[Row]:
     base = f"/o/{organization.slug}/journeys/{journey.pk}"
     since = LAST - timedelta(days=SHOWN - 1)
     period = f"from={since}&to={LAST}&view=board"
-    label = f"map of {STAGES} stages over {rows:,} answers"
+    label = f"map of {STAGES} stages over {told:,} answers"
     with tenant(organization):
         bare = bare_sql(journey, since)
     page, sql, queries = opened(client, f"{base}/?{period}")
@@ -71,7 +72,7 @@ def measure(size: str) -> Iterable[Row]:
     yield Row(f"{label}: page against bare SQL", ms(bare), ms(page), page / bare, 2.5, "lower")
     yield Row(f"{label}: queries", "40", str(queries), queries / 40, 1, "lower")
     with tenant(organization):
-        yield volume_row(sql, rows, since)
+        yield volume_row(sql, met, since)
     page, sql, _queries = opened(client, f"{base}/?{period}&segment={segment}", times=5)
     yield Row(f"{label}: one segment, page against its SQL", ms(sql), ms(page), page / sql, 2.5, "lower")
     page, sql, _queries = opened(client, f"{base}/delusions/?{period}")

@@ -94,7 +94,7 @@ def test_map_is_filtered_and_tells_its_gaps(scene: Any, page_as: OpenPage) -> No
 
 
 @pytest.mark.parametrize(
-    ("width", "theme", "language"),
+    ("width", "theme", "direction"),
     [(1500, "light", "ltr"), (1280, "dark", "ltr"), (390, "light", "ltr"), (1280, "light", "rtl")],
 )
 def test_live_pages_have_no_findings(
