@@ -68,12 +68,12 @@ class WorkshopSerializer(TenantModelSerializer):
 
 
 class PlaceSerializer(TenantSerializer):
-    """A card or step with the dots it got. Equal dots share a rank; `where` is "" when it is not on the map any more."""
+    """A card or step with its dots. Equal dots share a rank; `where` is "" when it is not on the map any more."""
 
     rank = serializers.IntegerField()
     tie = serializers.BooleanField(source="is_tie")
     thing = serializers.UUIDField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     where = serializers.CharField()
     dots = serializers.IntegerField()
     voters = serializers.IntegerField()

@@ -169,7 +169,8 @@ def _kept(request: HttpRequest) -> list[str]:
         "thing",
         "dots",
     }
-    return [value for name, value in request.POST.items() if name not in hidden and value.strip()][:MOST_KEPT]
+    texts = (str(value) for name, value in request.POST.items() if name not in hidden)
+    return [text for text in texts if text.strip()][:MOST_KEPT]
 
 
 def unknown_code(request: HttpRequest) -> HttpResponse:

@@ -92,7 +92,7 @@ def _start(request: MemberRequest, journey: Journey) -> HttpResponse:
 def _act(request: MemberRequest, workshop: Workshop, action: str, form: Any) -> HttpResponse | None:
     """Do what a button of the page says, and back to the page; None when a form has errors to show."""
     actor = request.actor
-    known = {"actor": actor, "workshop": workshop}
+    known: dict[str, Any] = {"actor": actor, "workshop": workshop}
     base = _base(request, workshop.journey)
     actions: dict[str, Callable[[], Any]] = {
         "end": lambda: services.end_workshop(**known),
