@@ -222,9 +222,6 @@ class KeysField(serializers.ListField):
 
     child = serializers.CharField(max_length=64)
 
-    def to_representation(self, data: Any) -> list[str]:
-        return list(data)
-
 
 class BackstageSerializer(TenantModelSerializer):
     """A process, system or team, and the keys of the touchpoints it stands behind."""
@@ -246,6 +243,8 @@ class BackstageSerializer(TenantModelSerializer):
         values: dict[str, Any] = super().to_internal_value(data)
         if "owner_unit_id" in values:
             values["owner_unit"] = values.pop("owner_unit_id")
+        if "touchpoint_keys" in values:
+            values["touchpoints"] = values.pop("touchpoint_keys")
         return values
 
 
