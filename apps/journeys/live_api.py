@@ -14,6 +14,7 @@ from apps.journeys import queries
 from apps.journeys.curves import Point
 from apps.journeys.overlay import curves_over, read_overlay
 from cxm.api.problems import BadBody
+from cxm.api.viewsets import TenantViewSet
 
 FILTER_PARAMETERS = [
     OpenApiParameter("from", str, description="Day (included, in the organisation's zone) or time."),
@@ -105,14 +106,14 @@ def curves_schema() -> dict[str, Any]:
     }
 
 
-class CurvesAction:
+class CurvesAction(TenantViewSet):
     """Adds `curves/` to the resource of maps."""
 
     @extend_schema(parameters=FILTER_PARAMETERS, responses={200: curves_schema()})
     @action(detail=True, filterset_class=None)
     def curves(self, request: Request, id: str) -> Response:
         """What is believed, told and measured of every step of the published map, as ranks on -2..+2."""
-        journey = self.get_object()  # type: ignore[attr-defined]
+        journey = self.get_object()
         version = read_version(request.query_params.get("version", ""))
         number = version if version is not None else journey.published_version
         if number is None:
@@ -120,8 +121,8 @@ class CurvesAction:
             return Response({"version": None, "metric": journey.metric, **empty})
         view = queries.version_view(journey, number)
         over = read_overlay(
-            actor=request.actor,
-            organization=request.organization,
+            actor=self.request.actor,
+            organization=self.request.organization,
             view=view,
             params=request.query_params,
             while_in_force=version is not None,
