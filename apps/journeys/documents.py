@@ -45,7 +45,7 @@ def map_pdf(sheet: MapSheet, *, layout: str = "wide") -> bytes:
     ``layout`` is one of LAYOUTS: posters are that one sheet. The curves of ``sheet`` are drawn with paint "literal" and
     STEP_WIDTH. 0.2 s for a map of ten steps; one of 40 stages and 400 cards takes about a second.
     """
-    return set_document(TEMPLATE, _data(sheet, layout), suffix="pdf")[0]
+    return set_document(TEMPLATE, map_data(sheet, layout), suffix="pdf")[0]
 
 
 def map_png(sheet: MapSheet) -> bytes:
@@ -53,7 +53,7 @@ def map_png(sheet: MapSheet) -> bytes:
     width = LABEL_WIDTH + 2 * MARGIN + STEP_WIDTH * max(len(sheet.steps), 1)
     guess = width * 1000.0
     ppi = min(PPI, 72 * MOST_PIXELS_WIDE / width, 72 * (MOST_PIXELS / guess) ** 0.5)
-    return set_document(TEMPLATE, _data(sheet, "wide") | {"findings": None}, suffix="png", ppi=ppi)[0]
+    return set_document(TEMPLATE, map_data(sheet, "wide") | {"findings": None}, suffix="png", ppi=ppi)[0]
 
 
 def file_name(title: str, number: int | None, suffix: str) -> str:
@@ -63,7 +63,8 @@ def file_name(title: str, number: int | None, suffix: str) -> str:
     return f"{' '.join(plain.split())[:80] or 'map'}{version}.{suffix}"
 
 
-def _data(sheet: MapSheet, layout: str) -> dict[str, Any]:
+def map_data(sheet: MapSheet, layout: str) -> dict[str, Any]:
+    """What the template reads: every text as it can be printed."""
     words = Words()
     say = words.say
     organization = sheet.organization

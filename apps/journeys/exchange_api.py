@@ -231,6 +231,7 @@ class UseTemplateSerializer(TenantSerializer):
 class JourneyTemplateViewSet(ApiViewSet):
     """Maps to start from, by industry. Every card is an assumption."""
 
+    lookup_field = "id"
     required_permissions: ClassVar[dict[str, str]] = {
         "list": "journeys.view",
         "retrieve": "journeys.view",

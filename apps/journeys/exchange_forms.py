@@ -13,7 +13,7 @@ from apps.journeys.exchange import LANE_FOR_NONE, MOST_BYTES
 from apps.journeys.models import Journey
 from apps.journeys.services.exchanging import LEFT_OUT
 
-OWN = ""
+OWN = "="
 """A lane keeps the name it was given."""
 
 
@@ -63,7 +63,6 @@ class TakeForm(forms.Form):
             own = [] if key in known or not key else [(OWN, _("A lane of its own"))]
             self.fields[field] = forms.ChoiceField(
                 label=lane or _("(no lane named)"),
-                required=False,
                 choices=[*own, *known.items(), (LEFT_OUT, _("Leave these cards out"))],
                 initial=key if key in known else OWN if key else LANE_FOR_NONE,
             )
@@ -80,4 +79,5 @@ class TakeForm(forms.Form):
 
     def lanes(self) -> dict[str, str]:
         """Where the cards of each lane go."""
-        return {lane: self.cleaned_data.get(name) or "" for name, lane in self.lane_names.items()}
+        chosen = {lane: self.cleaned_data[name] for name, lane in self.lane_names.items()}
+        return {lane: "" if key == OWN else key for lane, key in chosen.items()}

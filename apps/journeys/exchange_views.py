@@ -121,7 +121,7 @@ def _preview(
             initial={
                 "source": to_source(read),
                 "journey": str(journey.pk) if journey else "",
-                "name": read.name,
+                "name": read.name or _("Pasted map"),
                 "create_touchpoints": request.actor.can("touchpoints.edit"),
             },
             lanes=read.lanes,

@@ -30,6 +30,8 @@ TEMPLATE: Final = Path(__file__).with_name("persona.typ")
 ACCENT: Final = "#0F766E"
 TYPES: Final = {"pdf": "application/pdf", "png": "image/png", "json": "application/json"}
 PPI: Final = 144
+LINE: Final = 44
+"""Characters that fit on a line of a column, roughly."""
 FORMAT: Final = "cxm-persona"
 
 
@@ -114,11 +116,13 @@ def _data(sheet: PersonaSheet) -> dict[str, Any]:
         "reason": say(content.get("reason") or ""),
         "evidence": str(levels.get(content["evidence_level"], "")),
         "state": version,
-        "sections": [
-            {"title": str(title), "items": [say(item) for item in content.get(name) or []]}
-            for name, title in SECTIONS.items()
-            if content.get(name)
-        ],
+        "columns": _balanced(
+            [
+                {"title": str(title), "items": [say(item) for item in content.get(name) or []]}
+                for name, title in SECTIONS.items()
+                if content.get(name)
+            ]
+        ),
         "people": _people(sheet, words),
         "empty": _("Nothing is described yet."),
     }
@@ -131,6 +135,14 @@ def _data(sheet: PersonaSheet) -> dict[str, Any]:
     if words.named:
         foot.append(_("our fonts have no letters for %(letters)s: shown as □") % {"letters": ", ".join(words.named)})
     return data | {"foot": [say(part) for part in foot]}
+
+
+def _balanced(sections: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The sections in two columns of about the same height, in their order."""
+    heights = [3 + sum(1 + len(item) // LINE for item in section["items"]) for section in sections]
+    whole = sum(heights)
+    at = min(range(len(sections) + 1), key=lambda cut: abs(2 * sum(heights[:cut]) - whole), default=0)
+    return [sections[:at], sections[at:]]
 
 
 def _initials(name: str) -> str:
