@@ -32,6 +32,7 @@ from apps.surveys.models import Survey
 from apps.surveys.respondent import needed_minutes
 from apps.surveys.wording import is_right_to_left
 from cxm.errors import DomainError
+from cxm.typesetting import FONTS
 
 SIZES: Final = {
     "a4": gettext_lazy("A4 poster"),
@@ -41,7 +42,6 @@ SIZES: Final = {
 FORMATS: Final = {"pdf": "application/pdf", "png": "image/png"}
 PREVIEW_PPI: Final = 72
 ACCENT: Final = "#0F766E"
-FONTS: Final = [Path(settings.ROOT) / "static" / "vendor" / name for name in ("inter-ttf", "noto-sans-arabic-ttf")]
 TEMPLATE: Final = Path(__file__).with_name("poster.typ")
 
 _OTHER_LETTERS = re.compile(

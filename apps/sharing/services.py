@@ -35,6 +35,9 @@ PASSWORD_SHORTEST, PASSWORD_LONGEST = 8, 128
 TRIES_BY_READER: Final = Limit(rate=1 / 60, burst=8)
 TRIES_BY_LINK: Final = Limit(rate=1 / 6, burst=60)
 """Guesses at a password: from one address, and at one link from everywhere."""
+READS_OF_LINK: Final = Limit(rate=5, burst=200)
+DOCUMENTS_OF_LINK: Final = Limit(rate=1 / 5, burst=10)
+"""How often one link is opened, and how often a document is drawn for it: nobody holds the workers through it."""
 PASS_HOURS: Final = 12
 _PURPOSE: Final = "sharing.opened"
 
@@ -158,6 +161,13 @@ def try_password(link: ShareLink, password: str, reader: str) -> bool | None:
         return check_password(password, link.password)
     except UnicodeEncodeError:
         return False
+
+
+def may_open(link: ShareLink, *, document: bool = False) -> bool:
+    """Count an opening against the link's limits. False when there were too many just now."""
+    if document and not throttle().take(f"share-document:{link.pk}", DOCUMENTS_OF_LINK).allowed:
+        return False
+    return throttle().take(f"share-read:{link.pk}", READS_OF_LINK).allowed
 
 
 def pass_of(link: ShareLink) -> str:

@@ -269,7 +269,7 @@ def test_a_file_goes_onto_a_map_of_this_organisation_only(acme, globex):
         "{}",
         '{"source":1}',
         "[" * 9000,
-        '{"source":"x","name":"","stages":[1],"lanes":{},"facts":{},"library":{}}',,
+        '{"source":"x","name":"","stages":[1],"lanes":{},"facts":{},"library":{}}',
     ],
 )
 def test_a_tampered_preview_is_no_map(acme, source):

@@ -237,3 +237,12 @@ def test_customers_named_like_a_card_are_not_looked_up(acme: Any) -> None:
         a_customer(name="Greta Secret", email="greta@example.com")
         key = link(a_map(), options={"show_scores": True, "show_quotes": True})
     assert "greta@example.com" not in read(key)
+
+
+def test_nobody_holds_the_workers_by_drawing_documents(acme: Any) -> None:
+    with tenant(acme):
+        key = link(a_map())
+    codes = [Client().get(f"/share/{key}/map.pdf").status_code for _number in range(12)]
+    assert codes[0] == 200
+    assert codes[-1] == 429
+    assert Client().get(f"/share/{key}/").status_code == 200

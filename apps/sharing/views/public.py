@@ -61,6 +61,12 @@ def _with_link(draw: Draw) -> Callable[..., HttpResponseBase]:
                 return _ask(request, link, key)
             if request.method not in ("GET", "HEAD"):
                 return HttpResponseNotAllowed(["GET", "HEAD"])
+            if not services.may_open(link, document=kwargs.get("name", "").endswith(".pdf")):
+                busy = _message(
+                    _("Too many readers just now"), _("Try again in a minute."), HTTPStatus.TOO_MANY_REQUESTS
+                )
+                busy["Retry-After"] = "60"
+                return busy
             options = read_options(link.options)
             shared = Shared(link, options, organization, _reader(link, kind, options.show_scores), key)
             try:
