@@ -78,7 +78,9 @@ class InsightSerializer(TenantSerializer):
     kind = ChoiceTextField(required=False, help_text=", ".join(Insight.Kind.values))
     title = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
     body = serializers.CharField(required=False, allow_blank=True, allow_null=True, max_length=100_000)
-    source = serializers.CharField(required=False, allow_blank=True, allow_null=True, max_length=10_000)
+    source = serializers.CharField(  # type: ignore[assignment]
+        required=False, allow_blank=True, allow_null=True, max_length=10_000
+    )
     source_date = DateField(required=False, allow_null=True)
     link = serializers.CharField(required=False, allow_blank=True, allow_null=True, max_length=10_000)
     people = PeopleField(required=False)

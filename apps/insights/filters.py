@@ -114,7 +114,7 @@ class InsightFilter(django_filters.FilterSet):
         if value == "undated":
             return queryset.filter(source_date__isnull=True)
         last = old_before(old_after_months(), localdate())
-        return queryset.filter(learned__lte=last) if value == "old" else queryset.filter(learned__gt=last)
+        return queryset.filter(**{"learned__lte" if value == "old" else "learned__gt": last})
 
 
 def _linked(**where: Any) -> QuerySet[InsightLink, Any]:

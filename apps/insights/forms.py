@@ -213,7 +213,8 @@ class InsightForm(forms.Form):
             values = {name: getattr(insight, name) for name in _PLAIN} | {"persona": insight.persona_id} | values
             values["customer"] = str(insight.customer_id or "")
         values["links"] = [link.value for link in links]
-        super().__init__(*args, initial=values, **kwargs)
+        kwargs["initial"] = values
+        super().__init__(*args, **kwargs)
         marks = dict.fromkeys([2.0, 1.0, 0.0, -1.0, -2.0])
         if insight is not None and insight.score is not None:
             marks = dict.fromkeys(sorted({*marks, insight.score}, reverse=True))

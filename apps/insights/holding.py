@@ -6,11 +6,17 @@ from django.db.models import QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from apps.comments.services import forget_comments
 from apps.insights.models import Insight
 
 
 def withdraw(rows: QuerySet[Insight]) -> int:
-    """Take person, words, source and link from insights; score, people, date and places stay, so no mean moves."""
+    """Take person, words, source and link from insights, and what colleagues said about them, which may quote.
+
+    Score, people, date and places stay, so no mean moves.
+    """
+    for pk in rows.values_list("pk", flat=True):
+        forget_comments(kind="insight", object_id=pk)
     return rows.update(
         customer=None,
         response_id=None,

@@ -15,6 +15,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
+from apps.comments.services import forget_comments
 from apps.customers.masking import mask_text
 from apps.customers.models import Customer
 from apps.customers.queries import customers
@@ -102,6 +103,7 @@ def delete_insight(*, actor: Actor, insight: Insight) -> None:
     row = _locked(insight.pk)
     record(actor=actor, action="insights.deleted", target=row)
     emit("insights.insight_deleted", {"insight": str(row.pk)})
+    forget_comments(kind="insight", object_id=row.pk)
     row.delete()
 
 
@@ -379,7 +381,7 @@ def _touchpoint_keys(items: Sequence[object]) -> list[LinkKey]:
         if not isinstance(key, str) or key not in known:
             message = _("There is no touchpoint with this key.")
             raise DomainError(message, field=f"touchpoints.{index}", code="not_found")
-    return [(None, None, None, known[key]) for key in wanted]
+    return [(None, None, None, known[str(key)]) for key in wanted]
 
 
 def _map_keys(actor: Actor, name: str, items: Sequence[object], kept: Collection[LinkKey]) -> list[LinkKey]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.comments.registry import register_commentable
 from apps.customers.holders import TableHolder, register_holder
 from apps.insights import queries
 from apps.insights.filters import InsightFilter
@@ -115,6 +116,14 @@ register_page(
         permission="insights.view",
         order=40,
     )
+)
+register_commentable(
+    "insight",
+    url_name="insights:detail",
+    title_of=lambda insight: insight.title,
+    permission="insights.view",
+    model=Insight,
+    rows=queries.insights,
 )
 register_holder(
     TableHolder(

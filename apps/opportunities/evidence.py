@@ -89,8 +89,8 @@ def evidence_of(*, actor: Actor, organization: Any, rows: Sequence[Opportunity])
     ids = [row.pk for row in rows]
     scored: dict[UUID, list[tuple[float | None, int]]] = defaultdict(list)
     links = OpportunityInsight.objects.filter(opportunity__in=ids)
-    for pk, score, people in links.values_list("opportunity_id", "insight__score", "insight__people"):
-        scored[pk].append((score, people))
+    for pk, felt, people in links.values_list("opportunity_id", "insight__score", "insight__people"):
+        scored[pk].append((felt, people))
     ideas = OpportunityIdea.objects.filter(opportunity__in=ids).order_by().values_list("opportunity_id")
     idea_counts = dict(ideas.annotate(n=Count("pk")))
     sees_all = actor.can("insights.view") and actor.can("metrics.view")
@@ -101,7 +101,7 @@ def evidence_of(*, actor: Actor, organization: Any, rows: Sequence[Opportunity])
     busiest = max(volumes.values(), default=0)
     found = {}
     for row in rows:
-        mean = weighted_mean((score, people) for score, people in scored[row.pk] if score is not None)
+        mean = weighted_mean((felt, people) for felt, people in scored[row.pk] if felt is not None)
         metric, score = _score_at(row, readings)
         volume = volumes.get(row.touchpoint_id, 0) if row.touchpoint_id else 0
         found[row.pk] = Evidence(

@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import User
 from apps.insights.forms import step_choices
 from apps.insights.models import Insight
-from apps.journeys.models import Card
 from apps.opportunities.models import SCORES, Opportunity
 from apps.opportunities.services import LONGEST_PAIN, LONGEST_TEXT, LONGEST_TITLE
 from apps.organizations.models import Membership
@@ -69,15 +68,18 @@ class OpportunityForm(forms.Form):
         label=_("Owner"), required=False, queryset=User.objects.none(), empty_label=_("Nobody yet")
     )
 
-    def __init__(self, *args: Any, actor: Actor, opportunity: Opportunity | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, actor: Actor, opportunity: Opportunity | None = None, place_label: str = "", **kwargs: Any
+    ) -> None:
         values = {"status": Opportunity.Status.NEW, "horizon": Opportunity.Horizon.LATER, **(kwargs.pop("initial", {}))}
         if opportunity is not None:
             names = ("title", "pain_point", "description", "status", "horizon", "due_date", *SCORES)
             values = {name: getattr(opportunity, name) for name in names}
             values["touchpoint"] = opportunity.touchpoint.key if opportunity.touchpoint else None
             values |= {"persona": opportunity.persona_id, "owner": opportunity.owner_id}
-            values["place"] = _place(opportunity)
-        super().__init__(*args, initial=values, **kwargs)
+            values |= {"place": _place(opportunity), "place_label": place_label}
+        kwargs["initial"] = values
+        super().__init__(*args, **kwargs)
         kept = Touchpoint.objects.filter(archived_at=None)
         if opportunity is not None and opportunity.touchpoint_id:
             kept = kept | Touchpoint.objects.filter(pk=opportunity.touchpoint_id)
@@ -115,18 +117,6 @@ def _place(opportunity: Opportunity) -> str:
     if opportunity.card_id:
         return f"card={opportunity.journey_id}:{opportunity.card_id}"
     return f"{opportunity.journey_id}:{opportunity.step_id or ''}"
-
-
-def place_of_card(card: Card, journey: Any) -> str:
-    """The choice that stands for a card."""
-    return f"card={journey}:{card.pk}"
-
-
-class MoveForm(forms.Form):
-    """Move an opportunity without a board."""
-
-    status = forms.ChoiceField(label=_("Status"), choices=Opportunity.Status.choices)
-    horizon = forms.ChoiceField(label=_("Horizon"), choices=Opportunity.Horizon.choices)
 
 
 class ScoreForm(forms.Form):

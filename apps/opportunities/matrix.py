@@ -61,11 +61,8 @@ def build_matrix(rows: Sequence[Opportunity], x: str, y: str) -> Matrix:
     dots = [Dot(number, row, across, up) for number, (row, across, up) in enumerate(scored[:MOST_DOTS], start=1)]
     finding = _finding(dots, x, y)
     drawn = SafeString("")
-    if dots:
-        drawn = SafeString("").join(
-            _draw(dots, x, y, finding, width, height, f"matrix-{css}", css)
-            for width, height, css in ((640, 460, "cx-wid"), (340, 360, "cx-nar"))
-        )
+    for width, height, css in ((640, 460, "cx-wid"), (340, 360, "cx-nar")) if dots else ():
+        drawn += _draw(dots, x, y, finding, width, height, f"matrix-{css}", css)
     unscored = [row for row, across, up in placed if across is None or up is None]
     return Matrix(x, y, dots, unscored, len(scored) - len(dots), drawn, finding)
 

@@ -127,7 +127,7 @@ def insights_for(actor: Actor, opportunity: Opportunity) -> list[ShownInsight]:
     if not actor.can("insights.view"):
         return []
     linked = OpportunityInsight.objects.filter(opportunity=opportunity).values("insight_id")
-    return show(actor, readable_insights(actor).filter(pk__in=linked).order_by("-learned", "-pk"))
+    return show(actor, readable_insights(actor).filter(pk__in=linked).order_by(F("learned").desc(), "-pk"))
 
 
 def ideas_for(opportunity: Opportunity) -> list[Idea]:

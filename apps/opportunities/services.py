@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
+from apps.comments.services import forget_comments
 from apps.ideas.models import Idea
 from apps.insights.models import Insight
 from apps.insights.places import Place, Ref, resolve
@@ -97,6 +98,7 @@ def delete_opportunity(*, actor: Actor, opportunity: Opportunity) -> None:
     row = _locked(opportunity.pk)
     record(actor=actor, action="opportunities.deleted", target=row)
     emit("opportunities.opportunity_deleted", {"opportunity": str(row.pk)})
+    forget_comments(kind="opportunity", object_id=row.pk)
     row.delete()
 
 

@@ -142,7 +142,9 @@ def opportunity_create(request: MemberRequest) -> HttpResponse:
 def opportunity_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Change an opportunity."""
     row = queries.opportunity_for(request.actor, pk)
-    form = OpportunityForm(request.POST or None, actor=request.actor, opportunity=row)
+    place = queries.places_of(request.actor, [row]).get(row.pk)
+    label = place.label if place else ""
+    form = OpportunityForm(request.POST or None, actor=request.actor, opportunity=row, place_label=label)
     if request.method == "POST" and form.is_valid():
         with domain_errors_into(form):
             services.update_opportunity(actor=request.actor, opportunity=row, **form.values(row))
@@ -294,9 +296,7 @@ def _from_address(request: MemberRequest) -> dict[str, Any]:
             initial |= {"pain_point": place.card, "place_label": place.label}
             initial["place"] = f"card={journey}:{card}" if card else f"{journey}:{step or ''}"
             initial["persona"] = journey_for(request.actor, journey).persona_id
-            placed = (
-                StepTouchpoint.objects.filter(step_id=place.step_id).order_by("position").select_related("touchpoint")
-            )
+            placed = StepTouchpoint.objects.filter(step=place.step_id).order_by("position").select_related("touchpoint")
             first = placed.first()
             initial["touchpoint"] = first.touchpoint.key if first else None
     key = request.GET.get("touchpoint", "")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.comments.registry import register_commentable
 from apps.insights.registry import register_opportunities
 from apps.journeys.registry import (
     CardAction,
@@ -52,6 +53,13 @@ def uses_by_opportunities(*, actor: Actor, touchpoint_ids: Collection[UUID]) -> 
     return uses
 
 
+register_commentable(
+    "opportunity",
+    url_name="opportunities:detail",
+    title_of=lambda opportunity: opportunity.title,
+    permission="opportunities.view",
+    model=Opportunity,
+)
 register_opportunities(queries.KnownOpportunities())
 register_uses("opportunities", title=_("Opportunities"), permission="opportunities.view", source=uses_by_opportunities)
 register_mark(
