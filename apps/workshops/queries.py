@@ -295,7 +295,6 @@ class Moment:
     timer: Timer
     round: VoteRound | None
     last: VoteRound | None
-    here: list[str]
     guests: int
 
     @property
@@ -330,8 +329,6 @@ def moment_of(workshop: Workshop) -> Moment:
     rounds = list(VoteRound.objects.filter(workshop=workshop).order_by("-number")[:2])
     running = next((round for round in rounds if is_running(round, workshop, now)), None)
     last = next((round for round in rounds if round is not running), None)
-    seen = WorkshopGuest.objects.filter(workshop=workshop, removed_at=None, seen_at__gte=now - HERE)
-    names = list(seen.order_by("joined_at", "pk").values_list("name", flat=True))
-    shown = names if workshop.shows_names else []
+    here = WorkshopGuest.objects.filter(workshop=workshop, removed_at=None, seen_at__gte=now - HERE).count()
     timer = rules.timer_of(workshop.timer_ends_at, workshop.timer_left, now)
-    return Moment(workshop, now, timer, running, last, shown, len(names))
+    return Moment(workshop, now, timer, running, last, here)

@@ -24,7 +24,7 @@ def workshop_bar(*, request: Any, journey_id: UUID) -> str:
         "moment": queries.moment_of(workshop),
         "base": base,
         "may_host": request.actor.can("workshops.host"),
-        "on_board": True,
+        "draws_dots": getattr(request, "workshop", None) is not None,
     }
     return render_to_string("workshops/_bar.html", context, request=request)
 

@@ -76,6 +76,42 @@ function show(state, at) {
   tick();
 }
 
+// ----- dots of the last vote on a guest's board; members have them from the server, with a link
+
+let lastDots = { number: 0, dots: {} };
+
+async function learnDots() {
+  const number = moment.last?.number;
+  if (!bar.dataset.sayDots || !number || moment.round || number === lastDots.number) return;
+  lastDots = { number, dots: {} };
+  try {
+    const { response, body } = await ask(`${bar.dataset.results}${number}/`);
+    if (response.ok) lastDots = { number, dots: body.dots };
+  } catch {
+    lastDots = { number: 0, dots: {} };
+  }
+}
+
+function drawDots() {
+  const shown = moment.round ? {} : lastDots.dots;
+  for (const old of document.querySelectorAll('[data-cast]')) if (!shown[old.dataset.cast]) old.remove();
+  for (const [thing, n] of Object.entries(shown)) {
+    const place = document.getElementById(`k-${thing}`) ?? document.querySelector(`[data-kind=step][data-id="${thing}"]`);
+    if (!place) continue;
+    let mark = place.querySelector('[data-cast]');
+    if (!mark) {
+      mark = document.createElement('span');
+      mark.className = 'cx-tag cx-12';
+      mark.dataset.cast = thing;
+      mark.setAttribute('role', 'img');
+      place.append(mark);
+    }
+    const text = `● ${n}`;
+    if (mark.textContent !== text) mark.textContent = text;
+    mark.setAttribute('aria-label', fill(bar.dataset.sayDots, { n }));
+  }
+}
+
 function close() {
   ended = true;
   bar.dataset.closed = '';
@@ -118,8 +154,11 @@ async function ask(url, options = {}) {
 async function poll() {
   try {
     const { response, body, at } = await ask(bar.dataset.state);
-    if (response.ok) show(body, at);
-    else if (response.status === 403 || response.status === 404 || response.status === 401) close();
+    if (response.ok) {
+      show(body, at);
+      await learnDots();
+      if (bar.dataset.sayDots) drawDots();
+    } else if (response.status === 403 || response.status === 404 || response.status === 401) close();
   } catch {
     // No connection: the clock goes on, the next round asks again.
   }

@@ -120,6 +120,10 @@ def test_guests_and_host_vote_in_secret_and_see_the_result_together(page_as: Ope
     gina.get_by_role("link", name="Result: Which pain first?").click()
     gina.wait_for_selector("text=2 people voted")
     keep_picture(gina, "result-phone")
+    ben.goto(f"{host.base}{room.door}map/?view=board")
+    ben.get_by_role("img", name="Dots of the last vote: 3").wait_for()
+    assert ben.locator(".cx-k", has_text="Nobody answers").locator("[data-cast]").inner_text() == "● 3"
+    keep_picture(ben, "dots-on-board")
 
 
 def test_the_timer_is_the_same_for_all_and_its_end_is_said(page_as: OpenPage, room: Room) -> None:

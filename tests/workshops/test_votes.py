@@ -59,6 +59,8 @@ def test_everybody_votes_and_the_result_is_ranked_with_ties_as_ties(room: Room) 
             (3, "The key is late", 1, 1, False),
         ]
     for client, base in ((gina, room.door), (host, room.base)):
+        dots = client.get(f"{base}votes/1/", **JSON).json()["dots"]
+        assert dots == {str(first): 2, str(second): 2, str(third): 1}
         page = client.get(f"{base}votes/1/").content.decode()
         assert "3 people voted" in page and page.count(">tie<") == 2
 
@@ -94,6 +96,7 @@ def test_before_the_end_the_server_sends_nobody_anything_of_others(room: Room) -
     assert dot(voter, room.door, second, 1).status_code == 200
     assert seen() == before
     for client, base in ((watcher, room.door), (host, room.base)):
+        assert client.get(f"{base}votes/1/", **JSON).status_code == 409
         early = client.get(f"{base}votes/1/")
         assert (early.status_code, early["Location"]) == (302, f"{base}vote/")
     with tenant(room.organization):

@@ -12,7 +12,8 @@ from django.utils.translation import ngettext
 
 from apps.workshops import queries, services
 from apps.workshops.models import VoteRound, Workshop
-from cxm.errors import DomainError, NotFound
+from apps.workshops.services.votes import is_running
+from cxm.errors import Conflict, DomainError, NotFound
 from cxm.ids import parse_uuid
 from cxm.web.views import render_page, see_other, wants_json
 
@@ -53,8 +54,12 @@ def _place(request: Any, workshop: Workshop, round: VoteRound | None) -> HttpRes
 
 
 def result_answer(request: Any, workshop: Workshop, number: int) -> HttpResponse:
-    """A result; while the vote runs, on to the ballot."""
+    """A result, as a page or as dots by card and step; while the vote runs, on to the ballot."""
     round = queries.round_of(workshop, number)
+    if wants_json(request):
+        if is_running(round, workshop, timezone.now()):
+            raise Conflict(_("This vote runs. Nobody sees its result before the end."))
+        return JsonResponse({"number": round.number, "question": round.question, "dots": queries.dots_in(round)})
     result = queries.result_of(round)
     if result is None:
         return see_other(request, f"{request.workshop_base}vote/")
