@@ -21,7 +21,9 @@ BOX: Final = 44
 BOX_WIDTH: Final = 220
 LANE: Final = 104
 MOST_LANES: Final = 4
-RING: Final = 96
+RING: Final = 132
+WORDS: Final = 40
+"""Room for what is printed beside the outermost arcs, beyond their lane."""
 MARGIN: Final = 8
 NAME: Final = 30
 THINNEST, WIDEST = 1.5, 12.0
@@ -63,8 +65,9 @@ def draw_paths(places: Sequence[Place], ways: Sequence[Way], *, title: str, find
     right = _lanes([way for way in ways if way.kind == "skip" or (way.kind == "next" and way.target != way.source + 1)])
     left = _lanes([way for way in ways if way.kind == "back" or (way.kind == "next" and way.target < way.source)])
     right = {way: lane for way, lane in right.items() if way.target > way.source}
-    box = MARGIN + LANE * (1 + max(left.values(), default=-1)) + (RING if any(_stays(way) for way in ways) else 0)
-    width = box + BOX_WIDTH + LANE * (1 + max(right.values(), default=-1)) + MARGIN
+    arcs_left = LANE * (1 + max(left.values())) + WORDS if left else 0
+    box = MARGIN + max(arcs_left, RING if any(_stays(way) for way in ways) else 0)
+    width = box + BOX_WIDTH + LANE * (1 + max(right.values(), default=-1)) + (WORDS if right else 0) + MARGIN
     height = ROW * len(places) - (ROW - BOX) + 2 * MARGIN
     drawn: list[str] = []
     for way in ways:
@@ -77,7 +80,19 @@ def draw_paths(places: Sequence[Place], ways: Sequence[Way], *, title: str, find
         elif way in left:
             drawn.append(_arc(pen, way, box, left[way], -1))
     boxes = [_box(pen, place, box, _top(number)) for number, place in enumerate(places)]
-    picture = pen.chart("cx-paths", width, height, title, finding, *drawn, *boxes, cls="cx-paths", fixed=True)
+    picture = pen.draw(
+        "svg",
+        pen.draw("title", title, id="cx-paths-t"),
+        pen.draw("desc", finding, id="cx-paths-d"),
+        *drawn,
+        *boxes,
+        cls="cx-chart cx-paths",
+        viewBox=f"0 0 {width} {height}",
+        width=width,
+        height=height,
+        role="group",  # not an image: its ways are links
+        aria_labelledby="cx-paths-t cx-paths-d",
+    )
     return Drawing(picture, len(ways) - len(drawn))
 
 

@@ -39,6 +39,8 @@ def percent(share: float | None) -> str:
     if share is None:
         return "–"
     value = 100 * share
+    if 0 < value < 0.05:
+        return "<0.1 %"
     return f"{value:.0f} %" if value >= 10 or value == round(value) else f"{value:.1f} %"
 
 
