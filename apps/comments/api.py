@@ -41,7 +41,9 @@ class CommentSerializer(TenantModelSerializer):
 
     kind = serializers.CharField(max_length=40)
     object = serializers.UUIDField(source="object_id")
-    parent = serializers.UUIDField(source="parent_id", required=False, allow_null=True)
+    parent = serializers.UUIDField(  # type: ignore[assignment]  # a name of DRF's own
+        source="parent_id", required=False, allow_null=True
+    )
     anchor = serializers.UUIDField(required=False, allow_null=True)
     body = serializers.CharField(max_length=100_000)
     author = CommentAuthorSerializer(source="*", read_only=True)

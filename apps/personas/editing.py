@@ -102,7 +102,7 @@ def _words_of(change: PersonaChange | None) -> str:
 
 
 def _own_changes(actor: Actor, persona: Persona) -> QuerySet[PersonaChange]:
-    return PersonaChange.objects.filter(persona=persona, user_id=actor.user_id)
+    return PersonaChange.objects.filter(persona=persona, user=actor.user_id)
 
 
 def _turn(actor: Actor, persona: Persona, seen: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -110,7 +110,9 @@ def _turn(actor: Actor, persona: Persona, seen: dict[str, Any], wanted: dict[str
     if any(plain(persona, field) != value for field, value in seen.items()):
         raise Conflict(_("Somebody changed the same part since. Look at it, and change it by hand."), code="changed")
     free = {field: value for field, value in wanted.items() if field not in ("owner", "review_date")}
-    read = {field: READERS[field](wanted[field]) for field in ("owner", "review_date") if field in wanted}
+    read: dict[str, Any] = {
+        field: READERS[field](wanted[field]) for field in ("owner", "review_date") if field in wanted
+    }
     apply_values(actor, persona, {**free, **read}, "personas.changed", remember=False)
 
 

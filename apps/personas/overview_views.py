@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
@@ -32,7 +33,7 @@ def our_customer(request: MemberRequest) -> HttpResponse:
     rows = list(queries.published()[:ONE_PAGE])
     contents = queries.published_contents(rows)
     maps = maps_of(actor=request.actor, persona_ids=[row.pk for row in rows])
-    sheets = []
+    sheets: list[dict[str, Any]] = []
     for row in rows:
         content = contents[row.pk]
         parts = [(title, content[section]) for section, title in queries.titles(BRIEF) if content[section]]
