@@ -40,8 +40,8 @@ def percent(share: float | None) -> str:
         return "–"
     value = 100 * share
     if 0 < value < 0.05:
-        return "<0.1 %"
-    return f"{value:.0f} %" if value >= 10 or value == round(value) else f"{value:.1f} %"
+        return "<0.1\u00a0%"
+    return f"{value:.0f}\u00a0%" if value >= 10 or value == round(value) else f"{value:.1f}\u00a0%"
 
 
 def took(seconds: float | None) -> str:
