@@ -169,7 +169,7 @@ def live_scores(
 
     The scores are those of `journey_scores`, but a touchpoint that a version of the map changed within the period
     counts from then on, unless `with_starts` is False.
-    Eight queries at most, three more for each moment a series starts anew, whatever the size of the map.
+    Eight queries at most, seven more for each moment a series starts anew, whatever the size of the map.
     """
     keys = touchpoint_keys(view.content)
     starts = series_starts(view.journey, *instants(selection)) if with_starts else {}

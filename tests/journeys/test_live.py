@@ -8,6 +8,7 @@ from datetime import timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -17,6 +18,8 @@ from django.utils.timezone import localdate, now
 from apps.journeys import services
 from apps.journeys.drafts import read_draft
 from apps.metrics.folding import refold_organization
+from apps.metrics.queries import touchpoint_readings
+from apps.metrics.selection import Selection
 from apps.segments.models import Segment, SegmentMember
 from apps.surveys.services import publish_survey, update_survey
 from apps.touchpoints.models import Touchpoint
@@ -342,3 +345,24 @@ def test_curves_of_the_api_cost_the_same_however_many_touchpoints(acme: Any) -> 
             assert client.get(curves_url(journey)).status_code == 200
         costs.append(len(found))
     assert costs[0] == costs[1]
+
+
+def test_window_between_instants_counts_each_answer_once_whatever_days_it_cuts(acme: Any) -> None:
+    """Whole days come from the histograms, cut days from the answers: together exactly the answers in between."""
+    with tenant(acme):
+        survey = asked("box")
+        anonymous = asked("call", anonymous=True)
+        base = now().replace(hour=5, minute=0)
+        moments = [base - timedelta(hours=7 * number) for number in range(40)]
+        for moment in moments:
+            an_answer(survey, 9, occurred_at=moment)
+            an_answer(anonymous, 9, occurred_at=moment)
+        refold_organization()
+        box = survey.touchpoint_id
+        for first, last in ((9, 2), (9, 8.9), (4.5, 4.45), (30, None), (None, 3), (0.01, None)):
+            since = None if first is None else base - timedelta(days=first)
+            until = None if last is None else base - timedelta(days=last)
+            selection = Selection(which="any", since=since, until=until, zone=ZoneInfo(acme.timezone))
+            expected = sum((since is None or at >= since) and (until is None or at < until) for at in moments)
+            found = touchpoint_readings(selection).get(box, {})
+            assert (found["nps"].metric.n if found else 0) == expected, (first, last)
