@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.comments.registry import register_commentable
 from apps.customers.holders import TableHolder, register_holder
+from apps.customers.masking import mask_text
 from apps.insights import queries
 from apps.insights.filters import InsightFilter
 from apps.insights.holding import withdraw
@@ -46,6 +47,11 @@ def search_insights(actor: Actor, organization: Any, text: str, limit: int) -> l
         )
         for row in rows.order_by("-created_at", "-pk")[:limit]
     ]
+
+
+def title_for_anybody(insight: Insight) -> str:
+    """What stands in the mail and the list of a mention: the title without names and numbers, whoever reads it."""
+    return mask_text(insight.title, (insight.customer.name,) if insight.customer else ())
 
 
 def check_insight_filters(actor: Actor, organization: Any, query: QueryDict) -> None:
@@ -120,7 +126,7 @@ register_page(
 register_commentable(
     "insight",
     url_name="insights:detail",
-    title_of=lambda insight: insight.title,
+    title_of=title_for_anybody,
     permission="insights.view",
     model=Insight,
     rows=queries.insights,

@@ -11,6 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.audit.models import AuditEntry
+from apps.comments.models import Comment
+from apps.comments.registry import COMMENTABLES
+from apps.comments.services import add_comment
 from apps.customers.merging import merge_customers, undo_merge
 from apps.insights import queries, services
 from apps.insights.models import Insight, InsightLink
@@ -239,7 +242,7 @@ def test_merge_moves_insights_and_undoing_it_moves_them_back(organization: Organ
     assert Insight.objects.get(pk=insight.pk).customer_id == merged.pk
 
 
-def test_erasing_withdraws_the_words_and_keeps_the_bare_score(organization: Organization) -> None:
+def test_erasing_withdraws_the_words_and_keeps_the_bare_score(organization: Organization, actor_as: ActorAs) -> None:
     journey, step, _card = a_map()
     customer = a_customer(name="Greta Sommerfeld", email="greta@example.com")
     insight = an_insight(
@@ -255,7 +258,11 @@ def test_erasing_withdraws_the_words_and_keeps_the_bare_score(organization: Orga
     before = registry.insights_of(actor=SYSTEM, journey_id=journey.pk)
     copied = "".join(export_customer(actor=SYSTEM, customer=customer.pk))
     assert "I am Greta" in copied
+    owner = actor_as("owner")
+    add_comment(actor=owner, kind="insight", object_id=insight.pk, body="Greta is right")
+    assert COMMENTABLES["insight"].title_of(queries.insight_for(SYSTEM, insight.pk)) == "[name] waited"
     erase_customer(actor=SYSTEM, customer=customer.pk)
+    assert not Comment.objects.exists()
     row = Insight.objects.get(pk=insight.pk)
     assert (row.customer_id, row.body, row.source, row.link, row.score) == (None, "", "", "", -2)
     assert "Greta" not in row.title
