@@ -93,38 +93,39 @@ class BrokenPromise:
 
 # Every start and keeping event is read once, by the index on event and id; ids sort by time. One pass over each
 # customer's events, newest first, knows for each the first keeping event at or after it: a frame whose end alone moves
-# costs one step a row. A start that keeps as well must not keep itself: then another one at the same time does, or
-# the first of a later time.
+# costs one step a row.
 _STATES: Final = """
     WITH promise AS (
         SELECT * FROM unnest(%(touchpoints)s::uuid[], %(start_events)s::text[], %(start_wheres)s::jsonb[],
                              %(kept_events)s::text[], %(kept_wheres)s::jsonb[], %(within)s::float8[], %(last)s::uuid[])
                       AS p(touchpoint, start_event, start_where, kept_event, kept_where, seconds, last)
     ), seen AS (
-        SELECT p.touchpoint, p.seconds * interval '1 second' AS within, i.id, i.customer_id, i.occurred_at AS at,
+        SELECT p.touchpoint, p.seconds, i.id, i.customer_id, i.occurred_at AS at,
                i.event = p.start_event AND i.properties @> p.start_where AND i.id < %(end)s AS is_start,
                i.event = p.kept_event AND i.properties @> p.kept_where AS is_kept
           FROM promise p
           JOIN interactions_interaction i ON i.event = ANY(ARRAY[p.start_event, p.kept_event]) AND i.id < p.last
          WHERE i.tenant_id = %(tenant)s AND i.id >= %(first)s AND i.customer_id IS NOT NULL {of_customers}
     ), told AS (
-        SELECT touchpoint, within, id, customer_id, at, is_start,
-               CASE WHEN is_kept AND count(*) FILTER (WHERE is_kept) OVER (PARTITION BY touchpoint, customer_id, at) = 1
-                    THEN min(at) FILTER (WHERE is_kept) OVER (
-                             PARTITION BY touchpoint, customer_id ORDER BY at DESC
-                             GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-                    ELSE min(at) FILTER (WHERE is_kept) OVER (
-                             PARTITION BY touchpoint, customer_id ORDER BY at DESC
-                             RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-               END AS kept_at
+        SELECT touchpoint, seconds, id, customer_id, at, is_start, {kept_at} AS kept_at
           FROM seen WHERE is_start OR is_kept
-    ), decided AS (
-        SELECT touchpoint, id, customer_id, at, at + within AS due, kept_at,
-               CASE WHEN kept_at <= at + within THEN 'kept' WHEN at + within < %(now)s THEN 'broken' ELSE 'open'
-               END AS state
+    ), dated AS (
+        SELECT touchpoint, id, customer_id, at, at + seconds * interval '1 second' AS due, kept_at
           FROM told WHERE is_start
+    ), decided AS (
+        SELECT dated.*, CASE WHEN kept_at <= due THEN 'kept' WHEN due < %(now)s THEN 'broken' ELSE 'open' END AS state
+          FROM dated
     )
 """
+_FIRST_KEPT: Final = """min(at) FILTER (WHERE is_kept) OVER (
+    PARTITION BY touchpoint, customer_id ORDER BY at DESC RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"""
+# A start that keeps as well must not keep itself: then another one at the same time does, or the first of a later time.
+_FIRST_OTHER_KEPT: Final = f"""
+    CASE WHEN is_kept AND count(*) FILTER (WHERE is_kept) OVER (PARTITION BY touchpoint, customer_id, at) = 1
+         THEN min(at) FILTER (WHERE is_kept) OVER (
+                  PARTITION BY touchpoint, customer_id ORDER BY at DESC
+                  GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+         ELSE {_FIRST_KEPT} END"""
 _COUNTS: Final = """
     SELECT touchpoint, count(*), count(*) FILTER (WHERE state = 'kept'), count(*) FILTER (WHERE state = 'broken'),
            count(*) FILTER (WHERE state = 'open'),
@@ -160,7 +161,7 @@ def promises_kept(
     of_one = "AND i.customer_id = %(customer)s" if customer_id else ""
     values = {**_values(made, start, end, at), "customer": str(customer_id) if customer_id else None}
     with connection.cursor() as cursor:
-        cursor.execute(_STATES.format(of_customers=of_one) + _COUNTS, values)
+        cursor.execute(_states(made, of_one) + _COUNTS, values)
         for touchpoint, made_n, kept, broken, still_open, median in cursor.fetchall():
             found[touchpoint] = Kept(made_n, kept, broken, still_open, None if median is None else float(median))
     return found
@@ -188,7 +189,7 @@ def broken_promises(
     }
     of_units = "" if units is None else _OF_UNITS
     with connection.cursor() as cursor:
-        cursor.execute(_STATES.format(of_customers="") + _BROKEN.format(of_units=of_units), values)
+        cursor.execute(_states([touchpoint]) + _BROKEN.format(of_units=of_units), values)
         rows = cursor.fetchall()
     people = customers(actor).in_bulk({row[1] for row in rows}) if rows else {}
     return [
@@ -202,6 +203,12 @@ def starts_with(touchpoint: Touchpoint) -> dict[str, Any] | None:
     """The event that makes the promise: its own, else the touchpoint's."""
     promise = touchpoint.promise or {}
     return promise.get("start") or touchpoint.event_match
+
+
+def _states(touchpoints: Collection[Touchpoint], of_customers: str = "") -> str:
+    """The part of a statement that decides every promise; simpler where no event can both make and keep one."""
+    can_be_both = any((starts_with(row) or {}).get("event") == row.promise["kept"]["event"] for row in touchpoints)
+    return _STATES.format(of_customers=of_customers, kept_at=_FIRST_OTHER_KEPT if can_be_both else _FIRST_KEPT)
 
 
 def _values(

@@ -114,7 +114,7 @@ def touchpoint_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
         "promise": promise_words(touchpoint),
         "kept": kept,
         "median": duration_words(kept.median_seconds) if kept and kept.median_seconds is not None else "",
-        "broken": broken_promises(touchpoint, actor=request.actor, start=start, end=end)
+        "broken": broken_promises(touchpoint, actor=request.actor, start=start, end=end, limit=MOST_BROKEN_SHOWN)
         if kept and kept.broken
         else [],
         "backstage": backstage_of([touchpoint.pk]).get(touchpoint.pk, []),
