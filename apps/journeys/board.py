@@ -12,6 +12,7 @@ from apps.journeys.content import (
     CardContent,
     StageContent,
     StepContent,
+    belief_text,
     evidence_title,
     lane_key,
     lane_title,
@@ -77,6 +78,11 @@ class Column:
     def evidence_words(self) -> str:
         """How well it is backed, in words; "" while nobody said."""
         return evidence_title(self.evidence) if self.evidence else ""
+
+    @property
+    def belief_words(self) -> str:
+        """The team's view, signed."""
+        return belief_text(self.belief)
 
     @property
     def has_facts(self) -> bool:

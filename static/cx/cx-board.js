@@ -497,7 +497,7 @@ class CxBoard extends HTMLElement {
       if (!picture) node.prepend((picture = this.part(".cx-kimg")));
       const address = `${this.dataset.base}pictures/${state.image.split("/").at(-1).replace(".webp", "")}/`;
       if (picture.getAttribute("src") !== address) picture.src = address;
-      picture.alt = state.text;
+      picture.alt = this.dataset.sayPicture.replace("{name}", state.text);
     } else picture?.remove();
     this.wear(node, "evidence", state.evidence === "assumption" ? "" : this.dataset[state.evidence]);
     this.wear(node, "owner", state.owner && this.people[state.owner]);

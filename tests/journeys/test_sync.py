@@ -221,7 +221,8 @@ def test_facts_of_a_step_are_said_and_undone(acme: Any, journey: Any, mira: Any,
 def test_map_has_an_owner_a_kind_and_a_review_that_can_be_overdue(acme: Any, journey: Any, mira: Any) -> None:
     client = signed_in(mira)
     with tenant(acme):
-        later = a_journey("Not due")
+        later = a_journey("As it is")
+        a_journey("Not due")
     sent = {"name": "Moving", "metric": "nps", "kind": "to_be", "as_is": str(later.pk), "owner": str(mira.pk)}
     assert client.post(f"{base(acme, journey)}edit/", {**sent, "review_date": "2020-01-31"}).status_code == 302
     with tenant(acme):
