@@ -207,7 +207,9 @@ def starts_with(touchpoint: Touchpoint) -> dict[str, Any] | None:
 
 def _states(touchpoints: Collection[Touchpoint], of_customers: str = "") -> str:
     """The part of a statement that decides every promise; simpler where no event can both make and keep one."""
-    can_be_both = any((starts_with(row) or {}).get("event") == row.promise["kept"]["event"] for row in touchpoints)
+    can_be_both = any(
+        (starts_with(row) or {}).get("event") == (row.promise or {})["kept"]["event"] for row in touchpoints
+    )
     return _STATES.format(of_customers=of_customers, kept_at=_FIRST_OTHER_KEPT if can_be_both else _FIRST_KEPT)
 
 

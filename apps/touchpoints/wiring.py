@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from apps.customers.models import Customer
+from apps.customers.profile_page import register_profile_section
 from apps.touchpoints.backstage import backstage_of
 from apps.touchpoints.filters import TouchpointFilter
+from apps.touchpoints.models import Touchpoint
+from apps.touchpoints.periods import USUAL_DAYS
+from apps.touchpoints.promises import promises_kept
 from apps.touchpoints.queries import former_names, matching, touchpoints
 from apps.touchpoints.registry import register_figure
 from apps.touchpoints.volume import volumes
@@ -63,6 +70,18 @@ def _filtered(actor: Actor, organization: Any, query: QueryDict) -> Any:
     return found.qs
 
 
+def promises_to(_actor: Actor, customer: Customer) -> dict[str, Any] | None:
+    """What was promised to a customer in the last 90 days; None where nothing was. Two queries at most."""
+    rows = list(Touchpoint.objects.filter(promise__isnull=False, archived_at=None).order_by("name", "pk"))
+    since = now() - timedelta(days=USUAL_DAYS)
+    kept = promises_kept(rows, start=since, end=None, customer_id=customer.pk)
+    made = [(row, kept[row.pk]) for row in rows if kept[row.pk].made]
+    return {"promises": made} if made else None
+
+
+register_profile_section(
+    "promises", order=45, permission="touchpoints.view", load=promises_to, template="touchpoints/_profile.html"
+)
 register_export(
     ExportKind(
         name="touchpoints",

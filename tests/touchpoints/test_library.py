@@ -275,3 +275,20 @@ def test_an_export_holds_what_the_list_shows(acme: Any, library: Any) -> None:
 )
 def test_times_read_as_people_say_them(seconds: float, words: str) -> None:
     assert duration_words(seconds) == words
+
+
+def test_a_profile_shows_the_promises_made_to_this_customer(acme: Any) -> None:
+    with tenant(acme):
+        a_touchpoint("Question", event_match={"event": "asked"}, promise=PROMISE)
+        one, other = happened("asked", 10), happened("asked", 10)
+        happened("answered", 9, other)
+        happened("asked", 1, one)
+    client = signed_in(a_member(acme, "manager"))
+    page = client.get(f"/o/acme/customers/{one.pk}/").content.decode()
+    assert "1 broken" in page and "1 open" in page and "1 kept" not in page
+    assert "Promises of the last 90 days" not in client.get(f"/o/acme/customers/{a_stranger(acme)}/").content.decode()
+
+
+def a_stranger(acme: Any) -> Any:
+    with tenant(acme):
+        return a_customer().pk
