@@ -182,7 +182,7 @@ def test_touchpoints_asked_on_other_scales_are_marked_and_not_ranked(acme: Any, 
         refold_organization()
     told = words(manager.get(url(acme, journey)))
     assert "not comparable" in told
-    assert "Box is asked on 5 points, Call on 7." in told
+    assert told.count("Box is asked on 5 points, Call on 7.") == 3
     step = an_api_client(acme).get(curves_url(journey)).json()["steps"][0]
     assert (step["reason"], step["score"], step["touchpoint"]) == ("not_comparable", None, None)
 

@@ -63,7 +63,7 @@ def curve_table(table: Table) -> SafeString:
         ((row[0], format_html_join("", '<td dir="auto">{}</td>', ((cell,) for cell in row[1:]))) for row in table.rows),
     )
     return format_html(
-        '<details class="cx-data"><summary>{}</summary>'
+        '<details class="cx-data cx-data-w"><summary>{}</summary>'
         '<div class="cx-scroll" tabindex="0" role="group" aria-label="{}">'
         '<table class="cx-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div></details>',
         gettext("Show as table"),
