@@ -19,6 +19,7 @@ from apps.journeys.drafts import Draft, read_drafts
 from apps.journeys.exchange_api import ExchangeActions, register_templates
 from apps.journeys.live_api import FILTER_PARAMETERS, METRIC_SCHEMA, CurvesAction, read_version
 from apps.journeys.models import Journey, JourneyVersion, Metric
+from apps.journeys.starting import start_from_template
 from apps.journeys.version_api import JourneyVersionSerializer, VersionActions
 from apps.personas.models import Persona
 from cxm.api.routers import ApiRouter
@@ -148,6 +149,12 @@ class JourneySerializer(TenantSerializer):
     owner = serializers.UUIDField(required=False, allow_null=True)
     review_date = serializers.DateField(required=False, allow_null=True)
     stages = StagesField(required=False, allow_null=True)
+    template = serializers.CharField(
+        required=False,
+        write_only=True,
+        max_length=100,
+        help_text="When it is made: a template of `journey-templates/`. What is given besides goes before it.",
+    )
     id = serializers.UUIDField(read_only=True)
     version = serializers.IntegerField(read_only=True, allow_null=True)
     revision = serializers.IntegerField(read_only=True)
@@ -222,9 +229,12 @@ class JourneyViewSet(CurvesAction, VersionActions, ExchangeActions, TenantViewSe
         return self.get_paginated_response(JourneySerializer(rows, many=True, context=context).data)
 
     def create_object(self, data: dict[str, Any]) -> Journey:
+        if template := data.pop("template", ""):
+            return start_from_template(actor=self.request.actor, template=template, **data).journey
         return services.create_journey(actor=self.request.actor, **data)
 
     def update_object(self, row: Journey, data: dict[str, Any]) -> Journey:
+        data.pop("template", None)
         return services.update_journey(actor=self.request.actor, journey=row, **data)
 
     def delete_object(self, row: Journey) -> None:

@@ -25,15 +25,14 @@ from apps.journeys.exports import FORMS, TYPES, export_map
 from apps.journeys.live_api import FILTER_PARAMETERS, read_version
 from apps.journeys.models import Journey
 from apps.journeys.services.exchanging import Plan, Taken, import_map, plan_import
-from apps.journeys.starting import MapTemplate, map_template, map_templates, start_from_template
+from apps.journeys.starting import map_templates
 from apps.journeys.stickies import ReadMap
-from apps.personas.models import Persona
 from cxm.api.parsers import SafeJsonParser, UploadParser, parse_json
 from cxm.api.problems import BadBody
 from cxm.api.requests import ApiRequest
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantSerializer
-from cxm.api.viewsets import ApiViewSet, one_transaction
+from cxm.api.viewsets import ApiView, one_transaction
 from cxm.errors import DomainError
 from cxm.ids import parse_uuid
 
@@ -149,7 +148,7 @@ class ExchangeActions:
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("format", str, enum=list(TYPES), required=True),
+            OpenApiParameter("format", str, enum=list(TYPES), description="JSON without one."),
             OpenApiParameter("layout", str, enum=list(LAYOUTS), description="Of a PDF."),
             OpenApiParameter("form", str, enum=list(FORMS), description="Of a table: a column a step or a row a card."),
             *FILTER_PARAMETERS,
@@ -163,13 +162,14 @@ class ExchangeActions:
             actor=request.actor,
             organization=request.organization,
             journey=self.get_object(),  # type: ignore[attr-defined]
-            format=request.query_params.get("format", ""),
+            format=request.query_params.get("format") or "json",
             params=request.query_params,
             version=read_version(request.query_params.get("version", "")),
         )
-        response = HttpResponse(file.body, content_type=file.content_type)
-        response["Content-Disposition"] = content_disposition_header(True, file.name) or "attachment"
-        return response
+        disposition = content_disposition_header(True, file.name) or "attachment"
+        if file.document is not None:
+            return Response(file.document, headers={"Content-Disposition": disposition})
+        return HttpResponse(file.body, content_type=file.content_type, headers={"Content-Disposition": disposition})
 
     @extend_schema(
         request={"application/json": IMPORT_REQUEST, "multipart/form-data": ImportRequestSerializer},
@@ -221,56 +221,25 @@ class JourneyTemplateSerializer(TenantSerializer):
     touchpoints = serializers.ListField(child=serializers.DictField())
 
 
-class UseTemplateSerializer(TenantSerializer):
-    """What may be said of the new map."""
+class JourneyTemplatesSerializer(TenantSerializer):
+    """Every template there is, in the form of a list."""
 
-    name = serializers.CharField(required=False, allow_blank=True, max_length=1_000)
-    persona = serializers.UUIDField(required=False, allow_null=True)
+    results = JourneyTemplateSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
 
 
-class JourneyTemplateViewSet(ApiViewSet):
-    """Maps to start from, by industry. Every card is an assumption."""
+class JourneyTemplatesView(ApiView):
+    """The catalogue of maps to start from, by industry: a short list that is always whole."""
 
-    lookup_field = "id"
-    required_permissions: ClassVar[dict[str, str]] = {
-        "list": "journeys.view",
-        "retrieve": "journeys.view",
-        "use": "journeys.edit",
-    }
+    required_permissions: ClassVar[dict[str, str]] = {"get": "journeys.view"}
 
-    @extend_schema(responses={200: JourneyTemplateSerializer(many=True)})
-    def list(self, request: Request) -> Response:
-        """All of them."""
-        rows: list[MapTemplate] = [*map_templates().values()]
+    @extend_schema(responses={200: JourneyTemplatesSerializer})
+    def get(self, request: Request) -> Response:
+        """Every template. Use one with `POST journeys/ {"template": id}`. Every card on it is an assumption."""
+        rows = [*map_templates().values()]
         return Response({"results": JourneyTemplateSerializer(rows, many=True).data, "next": None})
-
-    @extend_schema(responses={200: JourneyTemplateSerializer})
-    def retrieve(self, request: Request, id: str) -> Response:
-        """One by its id, such as `telecom`."""
-        return Response(JourneyTemplateSerializer(map_template(id)).data)
-
-    @extend_schema(request=UseTemplateSerializer, responses={201: ImportOutcomeSerializer})
-    @action(detail=True, methods=["post"])
-    @one_transaction
-    def use(self, request: ApiRequest, id: str) -> Response:
-        """Make a map from it. Touchpoints are found by key or name, and made where they are missing."""
-        template = map_template(id)
-        serializer = UseTemplateSerializer(data=self.object_body())
-        serializer.is_valid(raise_exception=True)
-        pk = serializer.validated_data.get("persona")
-        persona = Persona.objects.filter(pk=pk, archived_at=None).first() if pk else None
-        if pk and persona is None:
-            raise DomainError(_("There is no persona with this id."), field="persona", code="not_found")
-        taken = start_from_template(
-            actor=request.actor,
-            template=template.id,
-            name=serializer.validated_data.get("name", ""),
-            persona=persona,
-        )
-        read = read_document(template.document)
-        return Response(ImportOutcomeSerializer(_outcome(read, plan_import(read), taken)).data, status=201)
 
 
 def register_templates(router: ApiRouter) -> None:
     """Add the templates to the API."""
-    router.register("journey-templates", JourneyTemplateViewSet, basename="journey-template")
+    router.register_view("journey-templates/", JourneyTemplatesView, name="journey-templates")

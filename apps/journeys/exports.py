@@ -35,11 +35,12 @@ FORMS: Final = ("grid", "list")
 
 @dataclass(frozen=True, slots=True)
 class MapFile:
-    """A file and its name."""
+    """A file and its name; ``document`` is what a JSON file holds."""
 
     body: bytes
     content_type: str
     name: str
+    document: dict[str, Any] | None = None
 
 
 def export_map(
@@ -62,7 +63,10 @@ def export_map(
     if form not in FORMS:
         raise DomainError(_("Must be one of: %(known)s.") % {"known": ", ".join(FORMS)}, field="form", code="choice")
     view = _view(actor, journey, version)
-    if format in ("pdf", "png"):
+    document = _document(view) if format == "json" else None
+    if document is not None:
+        body = as_text(document).encode()
+    elif format in ("pdf", "png"):
         sheet = read_sheet(
             actor=actor,
             organization=organization,
@@ -76,7 +80,7 @@ def export_map(
     else:
         body = _table(view, format, form)
     record(actor=actor, action="journeys.exported", target=journey, fields=[format])
-    return MapFile(body, TYPES[format], file_name(view.content["name"], view.number, format))
+    return MapFile(body, TYPES[format], file_name(view.content["name"], view.number, format), document)
 
 
 def _view(actor: Actor, journey: Journey, version: int | None) -> MapView:
@@ -85,11 +89,13 @@ def _view(actor: Actor, journey: Journey, version: int | None) -> MapView:
     return version_view(journey, version or journey.published_version)
 
 
+def _document(view: MapView) -> dict[str, Any]:
+    pk = parse_uuid(view.content["persona"])
+    persona = Persona.objects.filter(pk=pk).values_list("name", flat=True).first() if pk else None
+    return as_json(view, persona_name=persona or "")
+
+
 def _table(view: MapView, format: str, form: str) -> bytes:
-    if format == "json":
-        pk = parse_uuid(view.content["persona"])
-        persona = Persona.objects.filter(pk=pk).values_list("name", flat=True).first() if pk else None
-        return as_text(as_json(view, persona_name=persona or "")).encode()
     rows = grid_rows(view) if form == "grid" else list_rows(view)
     if format == "csv":
         return "".join(csv_lines(rows)).encode("utf-8-sig")

@@ -7,7 +7,7 @@ are made, or found by key or name, when it is used. What the team believes stays
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,6 @@ from django.db import transaction
 from apps.journeys.exchange import read_document
 from apps.journeys.services.exchanging import Taken, import_map
 from apps.journeys.services.maps import update_journey
-from apps.personas.models import Persona
 from cxm.actor import Actor
 from cxm.errors import NotFound
 
@@ -76,20 +75,19 @@ def map_template(identifier: str) -> MapTemplate:
 
 
 @transaction.atomic
-def start_from_template(
-    *, actor: Actor, template: str, name: str = "", persona: Persona | None = None, metric: str = ""
-) -> Taken:
+def start_from_template(*, actor: Actor, template: str, name: str = "", **besides: Any) -> Taken:
     """Make a map from a template; without a name it takes the template's.
 
     Its touchpoints are found by key or name, and made where the actor may edit the library; else they are left off.
+    ``besides`` are further fields of a map (services.maps.FIELDS), which go before what the template says.
     Raises NotFound, DomainErrors.
     """
     found = map_template(template)
-    read = read_document({**found.document, "metric": metric or found.document["metric"]})
+    read = read_document(found.document)
     taken = import_map(
         actor=actor, read=read, name=name or found.name, create_touchpoints=actor.can("touchpoints.edit")
     )
-    if persona is not None:
-        update_journey(actor=actor, journey=taken.journey, persona=persona)
-        taken.journey.refresh_from_db()
+    given = {field: value for field, value in besides.items() if value not in (None, "")}
+    if given:
+        taken = replace(taken, journey=update_journey(actor=actor, journey=taken.journey, **given))
     return taken

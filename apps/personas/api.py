@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
@@ -247,13 +248,13 @@ class PersonaViewSet(TenantViewSet):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("format", str, enum=list(TYPES), required=True),
+            OpenApiParameter("format", str, enum=list(TYPES), description="JSON without one."),
             OpenApiParameter("version", int, description="A version; otherwise the draft for those who edit."),
         ],
         responses={(200, kind): OpenApiResponse(OpenApiTypes.BINARY) for kind in TYPES.values()},
     )
     @action(detail=True, filterset_class=None)
-    def export(self, request: Request, id: str) -> HttpResponse:
+    def export(self, request: Request, id: str) -> HttpResponseBase:
         """The persona as a sheet of A4 (PDF, PNG) or as JSON."""
         text = self.request.query_params.get("version", "")
         if text and not (text.isascii() and text.isdigit() and len(text) <= 9):
@@ -262,12 +263,13 @@ class PersonaViewSet(TenantViewSet):
             actor=self.request.actor,
             organization=self.request.organization,
             persona=self.get_object(),
-            format=self.request.query_params.get("format", ""),
+            format=self.request.query_params.get("format") or "json",
             version=int(text) if text else None,
         )
-        response = HttpResponse(file.body, content_type=file.content_type)
-        response["Content-Disposition"] = content_disposition_header(True, file.name) or "attachment"
-        return response
+        disposition = content_disposition_header(True, file.name) or "attachment"
+        if file.document is not None:
+            return Response(file.document, headers={"Content-Disposition": disposition})
+        return HttpResponse(file.body, content_type=file.content_type, headers={"Content-Disposition": disposition})
 
 
 def register(router: ApiRouter) -> None:

@@ -48,11 +48,12 @@ class PersonaSheet:
 
 @dataclass(frozen=True, slots=True)
 class PersonaFile:
-    """A file and its name."""
+    """A file and its name; ``document`` is what a JSON file holds."""
 
     body: bytes
     content_type: str
     name: str
+    document: dict[str, Any] | None = None
 
 
 def export_persona(
@@ -67,14 +68,15 @@ def export_persona(
         raise DomainError(_("Must be one of: %(known)s.") % {"known": ", ".join(TYPES)}, field="format", code="choice")
     content = queries.version_content(persona, version) if version else queries.shown_content(actor, persona)
     number = version or (None if actor.can("personas.edit") else persona.published_version)
-    if format == "json":
-        body = _as_json(content, number)
+    document = _document(content, number) if format == "json" else None
+    if document is not None:
+        body = (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
     else:
         people = None if version else people_of(actor, organization, persona)
         sheet = PersonaSheet(organization, persona, content, number, people)
         body = persona_pdf(sheet) if format == "pdf" else persona_png(sheet)
     record(actor=actor, action="personas.exported", target=persona, fields=[format])
-    return PersonaFile(body, TYPES[format], _file_name(str(content["name"]), number, format))
+    return PersonaFile(body, TYPES[format], _file_name(str(content["name"]), number, format), document)
 
 
 def persona_pdf(sheet: PersonaSheet) -> bytes:
@@ -87,9 +89,9 @@ def persona_png(sheet: PersonaSheet) -> bytes:
     return set_document(TEMPLATE, _data(sheet), suffix="png", ppi=PPI)[0]
 
 
-def _as_json(content: Mapping[str, Any], number: int | None) -> bytes:
+def _document(content: Mapping[str, Any], number: int | None) -> dict[str, Any]:
     shown = {name: value for name, value in content.items() if name not in ("portrait", "backing")}
-    return (json.dumps({"format": FORMAT, "version": number, **shown}, ensure_ascii=False, indent=2) + "\n").encode()
+    return {"format": FORMAT, "version": number, **shown}
 
 
 def _file_name(title: str, number: int | None, suffix: str) -> str:

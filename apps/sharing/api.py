@@ -15,6 +15,8 @@ from apps.sharing import queries, services
 from apps.sharing.addresses import address_of
 from apps.sharing.models import ShareLink
 from apps.sharing.options import FILTERS
+from cxm.api.etags import etag_of
+from cxm.api.renderers import render_json
 from cxm.api.routers import ApiRouter
 from cxm.api.serializers import TenantModelSerializer, UtcDateTimeField
 from cxm.api.viewsets import TenantViewSet, one_transaction
@@ -125,8 +127,9 @@ class ShareLinkViewSet(TenantViewSet):
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Make a link. Its address is in this one answer and nowhere else."""
         link, key = services.create_share_link(actor=self.request.actor, **self.validated())
-        body = {**self.representation(self.reread(link)), "address": address_of(key)}
-        return Response(body, status=201, headers=self.location(link))
+        shown = self.representation(self.reread(link))
+        headers = {**self.location(link), "ETag": etag_of(render_json(shown))}
+        return Response({**shown, "address": address_of(key)}, status=201, headers=headers)
 
     def update_object(self, row: ShareLink, data: dict[str, Any]) -> ShareLink:
         return services.update_share_link(actor=self.request.actor, link=row, **data)

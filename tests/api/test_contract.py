@@ -24,6 +24,9 @@ PROBLEM = {"type", "title", "status", "detail", "errors"}
 MAKES_BY_ADDRESS = {"PUT /api/v1/customers/by-external-id/{external_id}/"}
 """An address that names nothing yet is where these make something."""
 
+SAID_ONCE = {"POST /api/v1/share-links/": {"address"}}
+"""What only the answer that makes a row says: its key, of which nothing but a hash is kept."""
+
 HOSTILE = [
     b"",
     b"{",
@@ -192,7 +195,10 @@ def test_made_rows_are_found_at_their_location_with_the_same_etag(api: APIClient
                 wrong.expect("Location" in made, operation, "no Location")
                 found = api.get(made["Location"])
                 wrong.expect(found.status_code == 200, operation, f"Location: {found.status_code}")
-                wrong.expect(found.content == made.content, operation, (made.content, found.content))
+                shown = {
+                    name: value for name, value in made.json().items() if name not in SAID_ONCE.get(operation.key, ())
+                }
+                wrong.expect(found.json() == shown, operation, (made.content, found.content))
                 wrong.expect(found["ETag"] == made["ETag"], operation, "ETag of the GET differs")
 
 
