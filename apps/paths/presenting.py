@@ -74,10 +74,10 @@ class Figure:
 def figures(result: Mapping[str, Any]) -> list[Figure]:
     """Who follows, skips, loops and drops off."""
     told = (
-        ("follow", _("Follow the map"), _("meet its touchpoints in its order, skipping none")),
+        ("follow", _("Follow the map"), _("met its touchpoints in its order, skipping none")),
         ("skip", _("Skip"), _("got further without a touchpoint before it")),
-        ("loop", _("Loop"), _("come by again or go back")),
-        ("drop_off", _("Stop on the way"), _("were last seen before the end of the map")),
+        ("loop", _("Loop"), _("came by again or went back")),
+        ("drop_off", _("Stop on the way"), _("last seen before the end of the map")),
     )
     return [
         Figure(

@@ -90,6 +90,6 @@ def test_large_count_shows_itself_when_it_is_done(
     assert findings(page) == []
     with tenant(organization):
         services.run_report(PathReport.objects.get().pk)
-    page.wait_for_selector("svg.cx-paths")
+    page.wait_for_selector("svg.cx-paths", timeout=30_000)
     assert page.query_selector("progress") is None
     assert findings(page) == []
