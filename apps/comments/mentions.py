@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -22,6 +23,8 @@ from cxm.actor import Actor, Grant
 from cxm.errors import DomainError
 from cxm.scope import current_tenant_id
 
+MOST_SIGNS = 100
+"""Signs @ of a text that are looked at."""
 MOST_MENTIONS = 20
 """People one comment can call upon."""
 
@@ -114,7 +117,7 @@ def read_mentions(body: str, people: Sequence[Person], kept: Sequence[Mention] =
     known = sorted({*names, *shared, *firsts, *before}, key=len, reverse=True)
     found: dict[UUID, Mention] = {}
     folded = fold(body)
-    for match in _AT.finditer(body):
+    for match in islice(_AT.finditer(body), MOST_SIGNS):
         start = match.end()
         name = next((name for name in known if _stands_at(folded, name, start)), None)
         if name is None:

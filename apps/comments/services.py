@@ -20,6 +20,7 @@ from cxm.errors import Conflict, DomainError, NotAllowed, NotFound
 from cxm.ids import parse_uuid
 
 LONGEST: Final = 5_000
+MOST_ANSWERS: Final = 200
 
 
 @transaction.atomic
@@ -233,8 +234,11 @@ def _read_parent(kind: str, object_id: UUID, parent: Comment | UUID | str | None
     found = rows.select_related("parent").filter(pk=identifier).first() if identifier else None
     if found is None:
         raise DomainError(_("The comment you answer is no longer there."), field="parent", code="not_found")
-    top = found.parent_id or found.pk
-    return Comment.objects.select_for_update().get(pk=top)
+    top = Comment.objects.select_for_update().get(pk=found.parent_id or found.pk)
+    if Comment.objects.filter(parent=top).count() >= MOST_ANSWERS:
+        message = _("This comment has %(most)d answers. Begin a new one.") % {"most": MOST_ANSWERS}
+        raise DomainError(message, field="parent", code="too_many")
+    return top
 
 
 def _read_anchor(actor: Actor, thing: Commentable, object_id: UUID, anchor: UUID | str | None) -> UUID | None:

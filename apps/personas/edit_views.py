@@ -45,8 +45,9 @@ def persona_edit(request: MemberRequest, pk: UUID) -> HttpResponse:
                 save_portrait(request, persona, form)
                 if action == "evidence":
                     return see_other(request, evidence_url(request, pk, section, line))
-                if action:
-                    return see_other(request, f"{org_url(request.organization, 'personas:edit', pk=pk)}#s-{section}")
+                if action or request.POST.get("do") == "stay":
+                    here = org_url(request.organization, "personas:edit", pk=pk)
+                    return see_other(request, f"{here}#s-{section}" if section else here)
                 messages.success(request, _("Saved."))
                 return see_other(request, org_url(request.organization, "personas:detail", pk=pk))
         except PreconditionFailed as error:

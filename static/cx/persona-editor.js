@@ -181,6 +181,16 @@ function act(what, line) {
   }
 }
 
+/** Send the whole form, for what no field saves by itself: the picture. */
+function stay() {
+  const wish = document.createElement('input');
+  wish.type = 'hidden';
+  wish.name = 'do';
+  wish.value = 'stay';
+  form.append(wish);
+  form.submit();
+}
+
 /** Go only when everything is saved. */
 function leave(go) {
   parts().forEach(save);
@@ -198,7 +208,7 @@ if (form) {
   });
   form.addEventListener('change', (event) => {
     const part = event.target.closest('[data-field]');
-    if (!part) { if (event.target.type === 'file' || event.target.name === 'remove_portrait') leave(() => form.submit()); return; }
+    if (!part) { if (event.target.type === 'file' || event.target.name === 'remove_portrait') leave(stay); return; }
     if (event.target.matches('[data-new]') && event.target.value.trim()) { const item = event.target.value; event.target.value = ''; addLine(part, item); }
     save(part);
   });

@@ -205,3 +205,23 @@ def test_comments_go_with_a_persona_that_goes_for_good(organization: Organizatio
     a_comment(thing=persona)
     persona_services.delete_persona(actor=actor_as("manager"), persona=persona)
     assert not Comment.objects.exists()
+
+
+def test_text_full_of_signs_is_read_at_once(organization: Organization, actor_as: ActorAs) -> None:
+    for number in range(5):
+        a_member(organization, "manager", name=f"Ada Number{number}")
+    comment = said(a_persona(), "@x " * 1_600 + "@Ada Number1", actor_as("manager"))
+    assert called(comment) == set(), "the first hundred signs are looked at"
+
+
+def test_answers_of_one_comment_end_somewhere(
+    organization: Organization, actor_as: ActorAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.comments.services.MOST_ANSWERS", 2)
+    persona, manager = a_persona(), actor_as("manager")
+    first = said(persona, "Well?", manager)
+    for _number in range(2):
+        said(persona, "So.", manager, parent=first)
+    with pytest.raises(DomainError) as wrong:
+        said(persona, "So.", manager, parent=first)
+    assert wrong.value.errors[0]["field"] == "parent"
