@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from apps.journeys import queries
 from apps.journeys.access import may_see_draft
 from apps.journeys.documents import LAYOUTS
-from apps.journeys.exchange import read_file, read_pasted
+from apps.journeys.exchange import MOST_BYTES, read_file, read_pasted
 from apps.journeys.exchange_forms import ReadForm, TakeForm
 from apps.journeys.exports import TYPES, export_map
 from apps.journeys.map_filters import filters_of
@@ -93,6 +93,8 @@ def journey_import(request: MemberRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             read = _read(form)
+            if len(to_source(read).encode()) > MOST_BYTES:
+                raise DomainError(_("There is more on it than a map can hold."), code="too_large")
         except DomainError as error:
             add_domain_errors(form, error)
         else:
