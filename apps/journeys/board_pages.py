@@ -47,6 +47,7 @@ def board_page(request: MemberRequest, journey: Journey) -> HttpResponse:
     around = read_around(request, view)
     board = build_board(view, over, around=around, editable=editable, evidence=evidence)
     shown = view_name(request)
+    populations = population_choices(request.actor) if request.actor.can("metrics.view") else {}
     undo, redo = undo_and_redo(request.actor, journey) if editable else (False, False)
     context: dict[str, Any] = {
         **map_context(request, journey),
@@ -56,7 +57,7 @@ def board_page(request: MemberRequest, journey: Journey) -> HttpResponse:
         "evidence": evidence,
         "view": shown,
         "views": VIEWS,
-        "filters": MapFilterForm(params, **population_choices(request.actor)) if over.is_live else None,
+        "filters": MapFilterForm(params, **populations) if over.is_live else None,
         "filter_query": over.filters.query.urlencode(),
         "undo": undo,
         "redo": redo,

@@ -100,7 +100,7 @@ def read_overlay(
     return Overlay(
         filters=filters,
         scores={score.touchpoint.pk: score for score in scores},
-        ideas=dict(registry.figure("ideas", ids)),
+        ideas=dict(registry.figure("ideas", ids)) if actor.can("ideas.view") else {},
         insights=insights_of(actor=actor, journey_id=view.journey.pk),
         links=Links.of(actor, organization, filters, view.content["metric"]),
         is_live=is_live,
