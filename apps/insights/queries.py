@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -19,7 +19,7 @@ from apps.customers.masking import mask_text, may_read_unmasked
 from apps.insights.models import Insight, InsightLink, InsightSettings
 from apps.insights.places import Place, Ref, resolve
 from apps.insights.registry import Linked, opportunities_of
-from apps.insights.scoring import WeightedMean, weighted_mean
+from apps.insights.scoring import weighted_mean
 from apps.journeys.models import Card
 from apps.journeys.registry import StepInsights
 from apps.touchpoints.models import Touchpoint
@@ -149,53 +149,49 @@ def ref_of(link: InsightLink) -> Ref | None:
     return Ref(link.journey_id, link.step_id, link.card_id) if link.journey_id else None
 
 
-def steps_of(rows: Collection[InsightLink]) -> dict[UUID, set[UUID]]:
-    """Step ids by insight: those linked, and those where linked cards stand now. One query where cards are linked."""
-    cards = {link.card_id for link in rows if link.card_id}
-    standing = dict(Card.objects.filter(pk__in=cards).values_list("pk", "step_id")) if cards else {}
-    found: dict[UUID, set[UUID]] = defaultdict(set)
-    for link in rows:
-        step = link.step_id or standing.get(link.card_id)  # type: ignore[arg-type]
-        if step:
-            found[link.insight_id].add(step)
-    return found
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What a mean needs of an insight."""
+
+    score: float | None
+    people: int
+    learned: date
 
 
 def insights_of_steps(*, actor: Actor, journey_id: UUID) -> Mapping[str, StepInsights]:
-    """What insights say of the steps of a map, by step id. At most three queries.
+    """What insights say of the steps of a map, by step id. Two queries.
 
     Insights count for the steps they are linked to and for those on which their cards stand, once each. Those without
     consent count as well: a mean shows nobody's words.
     """
-    links = list(InsightLink.objects.filter(journey_id=journey_id).defer("touchpoint"))
-    if not links:
-        return {}
-    rows = {row.pk: row for row in Insight.objects.filter(pk__in={link.insight_id for link in links}).only(*_COUNTED)}
-    by_step: dict[UUID, list[Insight]] = defaultdict(list)
-    for insight_id, steps in steps_of(links).items():
-        for step in steps:
-            by_step[step].append(rows[insight_id])
-    return {str(step): _summary(found) for step, found in by_step.items()}
+    links = InsightLink.objects.filter(journey_id=journey_id).values_list(
+        "insight_id",
+        "step_id",
+        "card_id",
+        "insight__score",
+        "insight__people",
+        Coalesce("insight__source_date", Cast("insight__created_at", DateField()), output_field=DateField()),
+    )
+    rows = list(links)
+    standing = dict(Card.objects.filter(step__stage__journey=journey_id).values_list("pk", "step_id")) if rows else {}
+    by_step: dict[UUID, dict[UUID, _Counted]] = defaultdict(dict)
+    for insight, step, card, score, people, learned in rows:
+        place = step or standing.get(card)
+        if place:
+            by_step[place][insight] = _Counted(score, people, learned)
+    return {str(step): _summary(list(found.values())) for step, found in by_step.items()}
 
 
-_COUNTED: Final = ("score", "people", "source_date", "created_at")
-
-
-def _summary(rows: Sequence[Insight]) -> StepInsights:
-    mean = mean_of(rows)
+def _summary(rows: Sequence[_Counted]) -> StepInsights:
+    mean = weighted_mean((row.score, row.people) for row in rows if row.score is not None)
     return StepInsights(
         score=mean.value if mean else None,
         count=len(rows),
         scored=mean.n if mean else 0,
-        newest=max(learned_on(row) for row in rows),
+        newest=max(row.learned for row in rows),
         low=mean.low if mean else None,
         high=mean.high if mean else None,
     )
-
-
-def mean_of(rows: Iterable[Insight]) -> WeightedMean | None:
-    """The weighted mean of the scored ones among these insights."""
-    return weighted_mean((row.score, row.people) for row in rows if row.score is not None)
 
 
 def counts_on_map(*, actor: Actor, journey_id: UUID) -> Mapping[str, int]:

@@ -22,7 +22,7 @@ from apps.opportunities.services import CLOSED, link_insight
 from cxm.actor import Actor
 from cxm.errors import NotFound
 
-MOST_CARDS: Final = 50
+MOST_CARDS: Final = 30
 """Cards drawn of one column of a board; the rest is in the list."""
 BOARDS: Final[Mapping[str, Any]] = {"status": Opportunity.Status, "horizon": Opportunity.Horizon}
 
@@ -92,7 +92,7 @@ def ref_of(row: Opportunity) -> Ref | None:
 
 
 def columns(actor: Actor, rows: QuerySet[Opportunity], board: str) -> list[Column]:
-    """The columns of a board (`status` or `horizon`) in order, fifty cards of each. At most six queries."""
+    """The columns of a board (`status` or `horizon`) in order, thirty cards of each. At most six queries."""
     if board == "horizon":
         rows = rows.exclude(status__in=CLOSED)
     counts = dict(rows.order_by().values_list(board).annotate(n=Count("pk")))

@@ -162,7 +162,8 @@ def opportunity_move(request: MemberRequest, pk: UUID) -> HttpResponse:
     """
     row = queries.opportunity_for(request.actor, pk)
     board = "horizon" if "horizon" in request.POST else "status"
-    place = {"after": request.POST["after"]} if "after" in request.POST else {}
+    given = request.POST if "after" in request.POST else request.GET
+    place = {"after": given["after"]} if "after" in given else {}
     moved = services.move_opportunity(actor=request.actor, opportunity=row, **{board: request.POST.get(board)}, **place)
     said = _("Moved “%(title)s” to %(column)s") % {
         "title": moved.opportunity.title,

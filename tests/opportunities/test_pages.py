@@ -126,6 +126,10 @@ def test_move_without_scripts_offers_to_undo_it(organization: Organization, brow
         ("First", "new"),
         ("Second", "new"),
     ]
+    up = f"{path}?after="
+    assert f'formaction="{up}"' in manager.get(board).content.decode()
+    manager.post(up, {"status": "new", "next": board})
+    assert list(Opportunity.objects.order_by("rank").values_list("title", flat=True)) == ["Second", "First"]
     elsewhere = manager.post(path, {"status": "done", "next": "https://evil.example/"})
     assert elsewhere["Location"] == page(organization, f"{second.pk}/")
 
@@ -142,10 +146,10 @@ def test_move_tells_our_module_what_undoes_it(organization: Organization, browse
 
 
 def test_board_shows_every_column_and_says_what_it_hides(organization: Organization, browser_as: BrowserAs) -> None:
-    for number in range(52):
+    for number in range(32):
         Opportunity.objects.create(title=f"Many {number}", rank=number, status="planned")
     html = browser_as("employee").get(page(organization, "roadmap/")).content.decode()
-    assert html.count('class="cx-road-k"') == 50
+    assert html.count('class="cx-road-k"') == 30
     assert "2 more in the list" in html
     assert "popovertarget" not in html.partition("<cx-roadmap")[2].partition("</cx-roadmap>")[0]
     by_horizon = browser_as("employee").get(page(organization, "roadmap/?by=horizon")).content.decode()
