@@ -15,12 +15,14 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEntry
 from apps.journeys.models import Card, Journey, MapChange, Stage
+from apps.segments.services import create_segment
 from apps.workshops import rules, services
 from apps.workshops.models import Workshop, WorkshopGuest
 from cxm.actor import Actor
 from cxm.scope import tenant
 from tests.factories import a_member, signed_in
-from tests.factories.maps import a_journey, a_touchpoint
+from tests.factories.ideas import an_idea
+from tests.factories.maps import a_journey, a_persona, a_touchpoint
 from tests.factories.workshops import a_workshop
 from tests.workshops.conftest import Room
 
@@ -176,17 +178,27 @@ def test_no_other_map_page_has_an_address_under_the_code() -> None:
     }  # fmt: skip
 
 
-def test_the_board_of_a_guest_leads_nowhere_else(room: Room) -> None:
+@pytest.mark.parametrize("shows_scores", [False, True])
+def test_the_board_of_a_guest_leads_nowhere_else(room: Room, shows_scores: bool) -> None:
+    with tenant(room.organization):
+        services.change_workshop(actor=room.actor, workshop=room.workshop, shows_scores=shows_scores)
     client = room.guest()
     for view in ("board", "table", "matrix"):
         html = client.get(f"{room.door}map/?view={view}").content.decode()
         links = set(re.findall(r'(?<![\w-])(?:href|action|src|data-href|hx-get|hx-post)="([^"]*)"', html))
         allowed = (room.door, "/static/", "#", "?")
         strange = [link for link in links if link and not link.startswith(allowed)]
+        own = {link.split("#")[0] for link in links if link.startswith(room.door) and "leave" not in link}
+        dead = [link for link in own if client.get(link).status_code not in (200, 302, 405)]
+        assert not dead, (view, dead)
         assert not strange, (view, [html[html.index(link) - 200 : html.index(link) + 80] for link in strange])
 
 
 def test_a_guest_sees_no_score_and_no_other_version_unless_the_host_shows_scores(room: Room) -> None:
+    with tenant(room.organization):
+        create_segment(actor=room.actor, name="Secret segment", rule={"all": []})
+        a_persona("Lena")
+        an_idea(touchpoint=room.step().placements.get().touchpoint)
     client = room.guest()
     page = client.get(f"{room.door}map/?view=board&version=1&segment={room.journey.pk}")
     assert page.status_code == 200 and "Live scores" not in page.content.decode()
@@ -194,6 +206,7 @@ def test_a_guest_sees_no_score_and_no_other_version_unless_the_host_shows_scores
         services.change_workshop(actor=room.actor, workshop=room.workshop, shows_scores=True)
     shown = client.get(f"{room.door}map/?view=board").content.decode()
     assert "Live scores" in shown and "/feedback/" not in shown and "customers" not in shown
+    assert "Secret segment" not in shown and "Lena" not in shown and "1 idea" not in shown
 
 
 def test_the_library_is_closed_to_guests_until_the_host_opens_it(room: Room) -> None:
