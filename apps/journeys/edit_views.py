@@ -209,7 +209,8 @@ def place_new(request: MemberRequest, pk: UUID) -> HttpResponse:
             new_form.is_valid()
             add_domain_errors(new_form, error)
     search = LibraryForm(request.GET)
-    step = Step.objects.filter(pk=parse_uuid(request.GET.get("step")), stage__journey=journey).first()
+    step_id = parse_uuid(request.GET.get("step"))
+    step = Step.objects.filter(pk=step_id, stage__journey=journey).first() if step_id else None
     context = {
         **map_context(request, journey),
         "step": step,
@@ -228,7 +229,8 @@ def _placed(request: MemberRequest, journey: Any, new_form: NewTouchpointForm | 
         values = {name: request.POST.get(name, "") for name in ("name", "channel")}
         touchpoint = create_touchpoint(actor=request.actor, name=values["name"], channel=values["channel"] or None)
     else:
-        found = placeable(request.actor, journey).filter(pk=parse_uuid(request.POST.get("touchpoint"))).first()
+        key = parse_uuid(request.POST.get("touchpoint"))
+        found = placeable(request.actor, journey).filter(pk=key).first() if key else None
         if found is None:
             raise DomainError(_("Choose a touchpoint."), field="touchpoint")
         touchpoint = found

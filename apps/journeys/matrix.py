@@ -66,7 +66,7 @@ def read_matrix_order(params: Mapping[str, Any]) -> MatrixOrder:
 
 def build_matrix(board: Board, order: MatrixOrder) -> Matrix:
     """Lay out a board's steps as rows. Rows that cannot be compared (no score, no belief) stand last either way."""
-    rows = []
+    rows: list[MatrixRow] = []
     notes = {lane.key: {column.id: found for column, found in lane.cells} for lane in board.lanes}
     for stage in board.stages:
         for step in stage.columns:
@@ -112,13 +112,15 @@ def _sorted(rows: list[MatrixRow], sort: str, lanes: list[str]) -> list[MatrixRo
         key = name.removeprefix("lane-")
         if key not in lanes:
             return rows
-        at = lanes.index(key)
-
-        def value(row: MatrixRow) -> Any:
-            return len(row.cells[at])
+        value: Callable[[MatrixRow], Any] = _cards_in(lanes.index(key))
     elif name in SORTS:
         value = SORTS[name]
     else:
         return rows
     known = [row for row in rows if value(row) is not None]
     return sorted(known, key=value, reverse=sort.startswith("-")) + [row for row in rows if value(row) is None]
+
+
+def _cards_in(lane: int) -> Callable[[MatrixRow], int]:
+    """How many cards a row has in the lane at this place."""
+    return lambda row: len(row.cells[lane])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -60,7 +62,7 @@ def rename_lane(*, actor: Actor, journey: Journey, key: str, title: object, vers
     journey = lock_journey(actor, journey)
     lanes, at = _found(journey, key)
     text = title.strip() if isinstance(title, str) else title
-    lanes[at] = {"key": key, "title": text}  # type: ignore[typeddict-item]
+    lanes[at] = cast(LaneContent, {"key": key, "title": text})
     said = _("Renamed lane to “%(name)s”") % {"name": text or lane_title(key)}
     return set_lanes(actor=actor, journey=journey, lanes=lanes, version=version, said=said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -49,9 +50,7 @@ def set_belief(
     return change_rows(actor, journey, [("step", row, before, {**before, "belief": belief})], version, said)
 
 
-def set_step_facts(
-    *, actor: Actor, journey: Journey, step_id: UUID, version: int | None = None, **facts: object
-) -> Edit:
+def set_step_facts(*, actor: Actor, journey: Journey, step_id: UUID, version: int | None = None, **facts: Any) -> Edit:
     """Say what is known of a step: see :func:`edit_step`."""
     return edit_step(actor=actor, journey=journey, step_id=step_id, version=version, **facts)
 
