@@ -111,10 +111,12 @@ class VersionActions:
     """What the viewset of maps can do with versions."""
 
     @extend_schema(responses={200: JourneyVersionSerializer})
-    @action(detail=True, filterset_class=None, url_path=r"versions/(?P<number>[0-9]{1,8})", url_name="version")
+    @action(detail=True, filterset_class=None, url_path=r"versions/(?P<number>[^/.]+)", url_name="version")
     def version(self: Any, request: Request, id: str, number: str) -> Response:
         """One version."""
-        row = JourneyVersion.objects.filter(journey=self.get_object(), number=int(number)).first()
+        journey = self.get_object()
+        is_number = number.isascii() and number.isdigit() and len(number) < 9
+        row = JourneyVersion.objects.filter(journey=journey, number=int(number)).first() if is_number else None
         if row is None:
             raise NotFound
         return Response(JourneyVersionSerializer(row).data)

@@ -363,6 +363,7 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "POST journeys/import/": lambda: {"text": "# Buy\nPain points: waits in line", "name": text("Pasted")},
     "POST journeys/{id}/publish/": lambda: {"purpose": "First"},
+    "POST journeys/{id}/to-be/": lambda: {},
     "POST members/": lambda: {"email": f"{text('person')}@example.com", "role": "employee"},
     "PATCH members/{id}/": lambda: {"role": "analyst"},
     "POST personas/": lambda: {"name": text("Persona"), "needs": ["To know the price"]},
