@@ -14,11 +14,13 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from apps.audit.models import AuditEntry
+from apps.journeys import services as map_services
 from apps.journeys.models import Card, Journey, MapChange, Stage
 from apps.segments.services import create_segment
 from apps.workshops import rules, services
 from apps.workshops.models import Workshop, WorkshopGuest
 from cxm.actor import Actor
+from cxm.errors import NotAllowed
 from cxm.scope import tenant
 from tests.factories import a_member, signed_in
 from tests.factories.ideas import an_idea
@@ -455,3 +457,23 @@ def test_a_guest_actor_holds_no_permission(room: Room) -> None:
     actor = Actor.guest(room.workshop.pk, "Gina", things=frozenset({("journeys.edit", room.journey.pk)}))
     assert actor.permissions == frozenset() and not actor.can("journeys.edit")
     assert actor.can_with("journeys.edit", room.journey.pk) and not actor.can_with("journeys.edit", room.workshop.pk)
+
+
+def test_what_is_done_to_a_whole_map_is_refused_to_guests_by_the_services_too(room: Room) -> None:
+    things = frozenset({("journeys.edit", room.journey.pk), ("journeys.view", room.journey.pk)})
+    guest = Actor.guest(room.workshop.pk, "Gina", things=things)
+    with tenant(room.organization):
+        known = {"actor": guest, "journey": room.journey}
+        for attempt in (
+            lambda: map_services.update_journey(**known, name="Taken over"),
+            lambda: map_services.archive_journey(**known),
+            lambda: map_services.unarchive_journey(**known),
+            lambda: map_services.delete_journey(**known),
+            lambda: map_services.publish_journey(**known, purpose="Mine"),
+            lambda: map_services.restore_version(**known, number=1),
+            lambda: services.end_workshop(actor=guest, workshop=room.workshop),
+            lambda: services.start_timer(actor=guest, workshop=room.workshop, minutes=1),
+        ):
+            with pytest.raises(NotAllowed):
+                attempt()
+        assert map_services.add_stage(**known, name="Allowed").changes

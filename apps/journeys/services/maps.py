@@ -73,6 +73,7 @@ def update_journey(*, actor: Actor, journey: Journey, **changes: Any) -> Journey
 
     Nothing changed, nothing written. Raises DomainErrors. Emits journeys.draft_changed.
     """
+    actor.require("journeys.edit")
     journey = lock_journey(actor, journey)
     values = _clean(**changes)
     stages = values.pop("stages", None)
@@ -98,6 +99,7 @@ def update_journey(*, actor: Actor, journey: Journey, **changes: Any) -> Journey
 @transaction.atomic
 def archive_journey(*, actor: Actor, journey: Journey) -> Journey:
     """Take a map out of the lists, with everything it has; archiving twice changes nothing."""
+    actor.require("journeys.edit")
     journey = lock_journey(actor, journey)
     if journey.archived_at is None:
         journey.archived_at = timezone.now()
@@ -109,6 +111,7 @@ def archive_journey(*, actor: Actor, journey: Journey) -> Journey:
 @transaction.atomic
 def unarchive_journey(*, actor: Actor, journey: Journey) -> Journey:
     """Bring an archived map back."""
+    actor.require("journeys.edit")
     journey = lock_journey(actor, journey)
     if journey.archived_at is not None:
         journey.archived_at = None
@@ -120,6 +123,7 @@ def unarchive_journey(*, actor: Actor, journey: Journey) -> Journey:
 @transaction.atomic
 def delete_journey(*, actor: Actor, journey: Journey) -> None:
     """Remove a map that was never published; one that was is archived, because scores belong to its versions."""
+    actor.require("journeys.edit")
     journey = lock_journey(actor, journey)
     if journey.published_version is not None:
         archive_journey(actor=actor, journey=journey)

@@ -60,6 +60,7 @@ def restore_version(*, actor: Actor, journey: Journey, number: int) -> Journey:
 
     Raises NotFound for a number that was never published, DomainErrors when one of its touchpoints is gone.
     """
+    actor.require("journeys.edit")
     journey = lock_journey(actor, journey)
     version = JourneyVersion.objects.filter(journey=journey, number=number).first()
     if version is None:
