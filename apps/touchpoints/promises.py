@@ -99,13 +99,17 @@ _STATES: Final = """
         SELECT * FROM unnest(%(touchpoints)s::uuid[], %(start_events)s::text[], %(start_wheres)s::jsonb[],
                              %(kept_events)s::text[], %(kept_wheres)s::jsonb[], %(within)s::float8[], %(last)s::uuid[])
                       AS p(touchpoint, start_event, start_where, kept_event, kept_where, seconds, last)
+    ), wanted AS (
+        SELECT start_event AS event, promise.* FROM promise
+        UNION ALL SELECT kept_event, promise.* FROM promise WHERE kept_event <> start_event
     ), seen AS (
         SELECT p.touchpoint, p.seconds, i.id, i.customer_id, i.occurred_at AS at,
                i.event = p.start_event AND i.properties @> p.start_where AND i.id < %(end)s AS is_start,
                i.event = p.kept_event AND i.properties @> p.kept_where AS is_kept
-          FROM promise p
-          JOIN interactions_interaction i ON i.event = ANY(ARRAY[p.start_event, p.kept_event]) AND i.id < p.last
-         WHERE i.tenant_id = %(tenant)s AND i.id >= %(first)s AND i.customer_id IS NOT NULL {of_customers}
+          FROM wanted p
+          JOIN interactions_interaction i ON i.event = p.event AND i.id < p.last
+         WHERE i.tenant_id = %(tenant)s AND i.event = ANY(%(events)s::text[]) AND i.customer_id IS NOT NULL
+           AND i.id >= %(first)s AND i.id < %(latest)s {of_customers}
     ), told AS (
         SELECT touchpoint, seconds, id, customer_id, at, is_start, {kept_at} AS kept_at
           FROM seen WHERE is_start OR is_kept
@@ -219,14 +223,17 @@ def _values(
     moment = at or now()
     until = end or moment + timedelta(days=1)
     matches = [(row, starts_with(row) or {"event": "", "where": {}}, row.promise or {}) for row in touchpoints]
+    last = [str(lowest_id(_later(until, promise["within_seconds"]))) for _row, _match, promise in matches]
     return {
+        "events": sorted({event for _row, match, made in matches for event in (match["event"], made["kept"]["event"])}),
+        "latest": max(last),
         "touchpoints": [str(row.pk) for row, _match, _promise in matches],
         "start_events": [match["event"] for _row, match, _promise in matches],
         "start_wheres": [json.dumps(match.get("where") or {}) for _row, match, _promise in matches],
         "kept_events": [promise["kept"]["event"] for _row, _match, promise in matches],
         "kept_wheres": [json.dumps(promise["kept"].get("where") or {}) for _row, _match, promise in matches],
         "within": [float(promise["within_seconds"]) for _row, _match, promise in matches],
-        "last": [str(lowest_id(_later(until, promise["within_seconds"]))) for _row, _match, promise in matches],
+        "last": last,
         "tenant": str(current_tenant_id()),
         "first": str(lowest_id(start or EPOCH)),
         "end": str(lowest_id(until)),
