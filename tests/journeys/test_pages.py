@@ -61,7 +61,7 @@ def draft(acme: Any, journey: Any) -> Any:
 
 
 def test_first_map_is_made_of_a_name_and_lines(acme: Any, manager: Any) -> None:
-    page = manager.get(url(acme, "new/"))
+    page = manager.get(url(acme, "new/") + "?start=outline")
     assert b"Become aware" in page.content
     answer = manager.post(url(acme, "new/"), {"name": "My map", "stages": "Look\n\n Buy \n", "metric": "nps"})
     assert answer.status_code == 302
