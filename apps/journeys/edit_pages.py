@@ -131,7 +131,8 @@ def conflicting(request: MemberRequest, journey: Journey, conflict: EditConflict
 
 def people_of(changes: Any) -> dict[str, dict[str, str]]:
     """Name and initials of the owners in changes, by id. No query when there are none, else one."""
-    owners = (change.after.get("owner") for change in changes if isinstance(change, Change) and change.after)
+    rows = (change.after for change in changes if isinstance(change, Change) and change.kind != "map")
+    owners = (after.get("owner") for after in rows if after)
     return {key: person.as_json() for key, person in named(owners).items()}
 
 
