@@ -8,28 +8,15 @@
 //
 // An answer of the server is {changes: [{kind, id, version, state|null, order}], people, say, saved, revision,
 // undoable, undo, redo, reload}; a 412 has {detail, mine, theirs, changes, saved}, other refusals a title. What others
-// did comes from board-sync.js as {revision, changes: [{…, revision, by, said, mine, redraw}], people, who, reload}.
+// did comes through board-others.js as {revision, changes: [{…, revision, by, said, mine, redraw}], people, who, reload}.
 // A field somebody is writing in is never touched: a change to it waits, and both texts are shown in the end.
 
 import { EmotionLane } from "./board-emotion.js";
+import { put } from "./board-nodes.js";
 import { SaveQueue, newId } from "./board-queue.js";
-import { Sync } from "./board-sync.js";
 
 const TOAST_MS = 8000;
-const MARK_MS = 4000;
-const SEARCH_PAUSE_MS = 250;
-const EMOTION_PAUSE_MS = 600;
 const ARROWS = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
-
-/** Put a node into a list without what is written or focused in it being lost. */
-function put(parent, node, before) {
-  if (node.parentElement === parent && node.nextSibling === before) return;
-  const active = document.activeElement;
-  const holds = node.contains(active);
-  if (parent.moveBefore && node.isConnected && parent.isConnected) parent.moveBefore(node, before);
-  else parent.insertBefore(node, before);
-  if (holds && document.activeElement !== active) active.focus({ preventScroll: true });
-}
 
 class CxBoard extends HTMLElement {
   connectedCallback() {
@@ -62,9 +49,10 @@ class CxBoard extends HTMLElement {
     addEventListener("beforeunload", (event) => {
       if (!this.leaving && (!this.queue.isEmpty || this.writing?.isChanged())) event.preventDefault();
     });
-    this.wireItem();
-    this.wireLibrary();
-    this.sync = new Sync(this.dataset.base, this);
+    this.following = Promise.all([import("./board-others.js"), import("./board-dialogs.js")]).then(([others, dialogs]) => {
+      dialogs.equip(this);
+      others.follow(this);
+    });
   }
 
   get table() {
@@ -198,6 +186,7 @@ class CxBoard extends HTMLElement {
     this.stale ||= body.reload;
     this.say(body.say, body.undoable);
     if (this.queue.jobs.length > 1) return;
+    await this.following;
     if (this.stale) await this.refresh();
     else if (body.changes.some((change) => change.kind === "step")) await this.refreshEmotion();
   }
@@ -244,173 +233,6 @@ class CxBoard extends HTMLElement {
   offerUndo(body) {
     for (const [form, possible] of [[this.undoForm, body.undo], [this.redoForm, body.redo]]) {
       if (form) form.querySelector("button").disabled = !possible;
-    }
-  }
-
-  // ----- what others did
-
-  /** What this person is writing in, for the others to see. */
-  where() {
-    const { about } = this.writing ?? {};
-    return about?.id ?? "";
-  }
-
-  /** Whether the board must not be moved under somebody's hands just now. */
-  get isHeld() {
-    return !this.queue.isEmpty || this.dragged || this.emotion?.isHeld || this.writing?.box.cxComposing;
-  }
-
-  async catchUp(answer) {
-    this.showPresence(answer.who);
-    if (this.isHeld) return;
-    if (!answer.reload && answer.revision === this.revision && !this.stale) return;
-    Object.assign(this.people, answer.people);
-    const news = answer.changes.filter((change) => change.revision > this.revision);
-    const others = news.filter((change) => !change.mine);
-    if (answer.reload || this.stale || news.some((change) => change.redraw)) {
-      this.holdBack(others);
-      if (!(await this.refresh())) return;
-    } else {
-      for (const change of news) this.apply(change, change.revision, { by: change.by });
-      this.revision = answer.revision;
-      if (this.stale) await this.refresh();
-      else if (news.some((change) => change.kind === "step")) this.refreshEmotionSoon();
-    }
-    for (const change of others) this.mark(change);
-    const last = others.at(-1);
-    if (last) document.getElementById("cx-news").textContent = `${last.by}: ${last.said}`;
-  }
-
-  refreshEmotionSoon() {
-    clearTimeout(this.emotionTimer);
-    this.emotionTimer = setTimeout(() => this.refreshEmotion(), EMOTION_PAUSE_MS);
-  }
-
-  /** Remember who deleted what this person is writing on, before the table is taken anew. */
-  holdBack(changes) {
-    const id = this.writing?.about.id;
-    for (const change of changes) if (change.id === id && !change.state) this.writing.gone = change.by;
-  }
-
-  /** Show for a moment who changed something. */
-  mark({ kind, id, by }) {
-    const node = kind === "card" || kind === "place" ? document.getElementById(`k-${id}`) : this.header(kind, id);
-    if (!node || !by) return;
-    node.dataset.by = by;
-    clearTimeout(node.cxMark);
-    node.cxMark = setTimeout(() => delete node.dataset.by, MARK_MS);
-  }
-
-  showPresence(who) {
-    const shown = JSON.stringify(who);
-    if (shown === this.presence) return;
-    this.presence = shown;
-    const list = document.getElementById("cx-here");
-    if (list) {
-      list.replaceChildren(list.firstElementChild);
-      for (const person of who) {
-        const item = this.part("li");
-        item.title = person.name;
-        item.querySelector(".cx-av").textContent = person.initials;
-        item.querySelector(".cx-sr").textContent = person.name;
-        list.append(item);
-      }
-    }
-    for (const node of this.querySelectorAll("[data-writer]")) delete node.dataset.writer;
-    for (const person of who) {
-      if (!person.where) continue;
-      const node = document.getElementById(`k-${person.where}`) ?? this.querySelector(`[data-id="${CSS.escape(person.where)}"]`);
-      if (node) node.dataset.writer = this.dataset.sayWrites.replace("{name}", person.name);
-    }
-  }
-
-  lost() {
-    this.show("refused", this.dataset.sayAway);
-  }
-
-  /** The table anew from the server, in the same place, with what is being written left as it is. */
-  async refresh() {
-    const url = new URL(location.href);
-    url.searchParams.set("part", "board");
-    const holder = document.getElementById("cx-fresh");
-    try {
-      await window.htmx.ajax("GET", url.pathname + url.search, { target: "#cx-fresh", swap: "innerHTML" });
-    } catch {
-      return false;
-    }
-    const fresh = holder.querySelector("table.cx-jt");
-    if (!fresh || this.dragged || this.emotion?.isHeld) {
-      holder.replaceChildren();
-      return false;
-    }
-    const old = this.table;
-    const wrap = this.closest(".cx-jwrap");
-    const place = { left: wrap.scrollLeft, top: wrap.scrollTop };
-    const anchor = this.anchor(old, wrap);
-    const focus = this.focusKey(old);
-    old.before(fresh);
-    holder.replaceChildren();
-    this.rehome(old, fresh);
-    old.remove();
-    this.stale = false;
-    this.kept.clear();
-    this.presence = null;
-    this.revision = Number(fresh.dataset.revision);
-    this.wireTable();
-    wrap.scrollTo(place.left, place.top);
-    const at = anchor && this.header("step", anchor.id);
-    if (at) wrap.scrollBy(at.getBoundingClientRect().left - anchor.left, 0);
-    if (focus) fresh.querySelector(focus)?.focus({ preventScroll: true });
-    return true;
-  }
-
-  /** A step whose column is in sight, and where: it stays there when columns come or go before it. */
-  anchor(table, wrap) {
-    const box = wrap.getBoundingClientRect();
-    const middle = box.left + box.width / 2;
-    for (const header of table.querySelectorAll("[data-kind=step]")) {
-      const column = header.getBoundingClientRect();
-      if (column.left <= middle && column.right >= middle) return { id: header.dataset.id, left: column.left };
-    }
-    return null;
-  }
-
-  /** A selector for what has the focus in the old table, unless it is being written in. */
-  focusKey(table) {
-    const active = document.activeElement;
-    if (!table.contains(active) || this.writing?.box === active) return "";
-    if (active.dataset.step && active.matches(".cx-ept")) return `.cx-ept[data-step="${active.dataset.step}"]`;
-    const node = active.closest(".cx-k[id], [data-id]");
-    const list = active.closest("ul.cx-jc");
-    if (node) return `${node.id ? `#${node.id}` : `[data-kind="${node.dataset.kind}"][data-id="${CSS.escape(node.dataset.id)}"]`} .cx-km`;
-    return list ? `ul.cx-jc[data-step="${list.dataset.step}"][data-lane="${CSS.escape(list.dataset.lane)}"] .cx-add` : "";
-  }
-
-  /** Take what is being written over into the new table, the caret where it was. */
-  rehome(old, fresh) {
-    const writing = this.writing;
-    if (!writing || !old.contains(writing.box)) return;
-    const { about } = writing;
-    const target = about.find(fresh);
-    if (target && about.id) {
-      const text = target.querySelector(".cx-kt");
-      if (text.textContent.trim() !== writing.value) target.dataset.v = writing.node.dataset.v;
-      text.hidden = true;
-      this.carry(writing.box, target, null);
-      writing.node = target;
-    } else if (target) {
-      this.carry(writing.holder, target, target.querySelector(":scope > .cx-addw"));
-    } else {
-      const list = about.lane && fresh.querySelector(`ul.cx-jc[data-step="${about.step}"][data-lane="${CSS.escape(about.lane)}"]`);
-      if (list && writing.node) {
-        writing.gone ??= "";
-        this.carry(writing.node, list, this.fixed(list));
-      } else {
-        const text = writing.box.value.trim();
-        const isChanged = writing.isChanged();
-        writing.drop();
-        if (isChanged) this.offerBack(text, about.lane ?? this.lists("actions")[0]?.dataset.lane, about.step, writing.gone);
-      }
     }
   }
 
@@ -628,7 +450,7 @@ class CxBoard extends HTMLElement {
         if (event.oldIndex === event.newIndex) return;
         const rows = [...body.querySelectorAll(":scope > tr[data-row]")];
         const header = event.item.querySelector("[data-kind=lane]");
-        this.sendLane(header, { action: "move", position: rows.indexOf(event.item) }, () => this.refresh());
+        this.sendLane(header, { action: "move", position: rows.indexOf(event.item) }, () => this.following.then(() => this.refresh()));
       },
     });
   }
@@ -722,7 +544,7 @@ class CxBoard extends HTMLElement {
       close?.(writing);
       if (writing.gone !== undefined) this.afterGone(writing, kept && text !== value ? text : "");
       else if (kept && text && text !== value) keep(text, writing);
-      this.sync.soon();
+      this.sync?.soon();
     };
     const writing = { box, holder, about, node, value, isChanged: () => box.value.trim() !== value, drop: () => finish(false) };
     this.writing = writing;
@@ -739,7 +561,7 @@ class CxBoard extends HTMLElement {
     holder.append(box);
     box.focus();
     box.select();
-    this.sync.soon();
+    this.sync?.soon();
   }
 
   /** The card that was written on is gone: take it off, and give a changed text back. */
@@ -890,107 +712,6 @@ class CxBoard extends HTMLElement {
     this.undo(which);
   }
 
-  // ----- details of one thing, in a dialog
-
-  wireItem() {
-    this.item.addEventListener("submit", (event) => this.submitItem(event));
-    this.item.addEventListener("click", (event) => {
-      if (!event.target.closest("[data-close]")) return;
-      event.preventDefault();
-      this.item.close();
-    });
-    this.item.addEventListener("close", () => {
-      document.getElementById("cx-item-body").replaceChildren();
-      this.alive(this.current)?.querySelector?.(".cx-km")?.focus({ preventScroll: true });
-    });
-  }
-
-  async details(url) {
-    await window.htmx.ajax("GET", new URL(url, location.href).pathname, { target: "#cx-item-body", swap: "innerHTML" });
-    this.item.querySelector("[role=alert]").hidden = true;
-    this.item.showModal();
-  }
-
-  submitItem(event) {
-    event.preventDefault();
-    const form = new FormData(event.target, event.submitter);
-    this.queue.add({
-      url: event.target.getAttribute("action"),
-      form,
-      version: () => form.get("version"),
-      settle: async ({ status, body }) => {
-        if (status === 412 && body?.changes) {
-          this.item.close();
-          const choice = await this.settleConflict(body, null);
-          form.set("version", body.changes[0].version);
-          return choice;
-        }
-        if (status >= 400 || !body?.saved) {
-          const alert = this.item.querySelector("[role=alert]");
-          alert.textContent = body?.errors?.[0]?.message ?? body?.title ?? this.dataset.sayRefused;
-          alert.hidden = false;
-          this.show("refused");
-          return false;
-        }
-        this.item.close();
-        await this.take(body);
-        return false;
-      },
-    });
-  }
-
-  // ----- the touchpoint library
-
-  wireLibrary() {
-    const search = document.getElementById("cx-library-q");
-    search.addEventListener("input", () => {
-      clearTimeout(this.searchTimer);
-      this.searchTimer = setTimeout(() => this.find(), SEARCH_PAUSE_MS);
-    });
-    document.getElementById("cx-library-step").addEventListener("change", () => this.find());
-    this.library.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const form = new FormData(event.target);
-      const touchpoint = form.get("touchpoint");
-      const fields = touchpoint ? { touchpoint } : { name: form.get("name"), channel: form.get("channel") };
-      this.place({ ...fields, step: document.getElementById("cx-library-step").value });
-      if (!touchpoint) event.target.reset();
-    });
-    this.library.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.library.hidePopover();
-    });
-  }
-
-  async openLibrary(step) {
-    const select = document.getElementById("cx-library-step");
-    select.replaceChildren(
-      ...[...this.querySelectorAll("[data-kind=step]")].map((header) => new Option(this.name(header), header.dataset.id)),
-    );
-    if (step) select.value = step;
-    this.library.showPopover();
-    document.getElementById("cx-library-q").focus();
-    await this.find();
-  }
-
-  async find() {
-    const query = new URLSearchParams({ q: document.getElementById("cx-library-q").value, step: document.getElementById("cx-library-step").value });
-    await window.htmx.ajax("GET", `${this.dataset.base}places/new/?${query}`, { target: "#cx-library-found", swap: "innerHTML" });
-    const offers = this.library.querySelector("[data-offers]");
-    if (!offers || !window.Sortable) return;
-    new window.Sortable(offers, { group: { name: "touchpoints", pull: "clone", put: false }, sort: false, draggable: ".cx-k" });
-  }
-
-  dropOffer({ item, to }) {
-    const position = this.items(to).indexOf(item);
-    const { touchpoint } = item.dataset;
-    item.remove();
-    this.place({ touchpoint, step: to.dataset.step, position });
-  }
-
-  place(fields) {
-    this.send(`${this.dataset.base}places/new/`, { id: newId(), ...fields }, null);
-  }
-
   // ----- events
 
   enhanceMenuLink(link) {
@@ -1008,7 +729,7 @@ class CxBoard extends HTMLElement {
     } else if (adder) {
       event.preventDefault();
       if (adder.dataset.inline === "card") this.addCard(adder);
-      else if (adder.dataset.inline === "place") this.openLibrary(adder.closest("ul").dataset.step);
+      else if (adder.dataset.inline === "place") this.following.then(() => this.openLibrary(adder.closest("ul").dataset.step));
       else this.addStage(adder);
     }
   }
@@ -1047,8 +768,8 @@ class CxBoard extends HTMLElement {
     if (what === "edit") this.edit(node);
     else if (what === "open") location.href = node.dataset.href;
     else if (what === "page") location.href = this.url(node);
-    else if (what === "details") this.details(this.url(node));
-    else if (what === "step-details") this.details(`${this.dataset.base}steps/${node.dataset.step}/`);
+    else if (what === "details") this.following.then(() => this.details(this.url(node)));
+    else if (what === "step-details") this.following.then(() => this.details(`${this.dataset.base}steps/${node.dataset.step}/`));
     else if (what === "add-step") this.addStep(node);
     else if (what === "evidence") this.send(this.url(node), { action: "save", evidence: item.dataset.value }, node);
     else if (what === "moment") this.send(this.url(node), { action: "facts", moment_of_truth: item.getAttribute("aria-checked") === "true" ? "" : "on" }, node);
