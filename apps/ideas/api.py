@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -112,6 +112,7 @@ class VotesSerializer(TenantSerializer):
     voted = serializers.BooleanField()
 
 
+@extend_schema_serializer(component_name="IdeaComment")
 class CommentSerializer(TenantModelSerializer):
     """A comment under an idea."""
 

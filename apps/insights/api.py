@@ -100,7 +100,7 @@ class InsightSerializer(TenantSerializer):
     author = extend_schema_field({**PERSON, "type": ["object", "null"]})(AnyJson)(read_only=True)
     age_months = serializers.IntegerField(read_only=True)
     old = serializers.BooleanField(read_only=True)
-    withdrawn_at = UtcDateTimeField(read_only=True)
+    withdrawn_at = UtcDateTimeField(read_only=True, allow_null=True)
     created_at = UtcDateTimeField(read_only=True)
     updated_at = UtcDateTimeField(read_only=True)
 

@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -55,6 +55,7 @@ IMPORT_REQUEST: dict[str, Any] = {
 }
 
 
+@extend_schema_serializer(component_name="MapImport")
 class ImportRequestSerializer(TenantSerializer):
     """The multipart form of an import."""
 
@@ -66,6 +67,7 @@ class ImportRequestSerializer(TenantSerializer):
     dry_run = serializers.BooleanField(required=False)
 
 
+@extend_schema_serializer(component_name="RefusedLine")
 class RefusedSerializer(TenantSerializer):
     """Something that was not taken."""
 
@@ -153,7 +155,12 @@ class ExchangeActions:
             OpenApiParameter("form", str, enum=list(FORMS), description="Of a table: a column a step or a row a card."),
             *FILTER_PARAMETERS,
         ],
-        responses={(200, kind.partition(";")[0]): OpenApiResponse(OpenApiTypes.BINARY) for kind in TYPES.values()},
+        responses={
+            (200, kind.partition(";")[0]): OpenApiResponse(
+                OpenApiTypes.OBJECT if kind == TYPES["json"] else OpenApiTypes.BINARY
+            )
+            for kind in TYPES.values()
+        },
     )
     @action(detail=True, filterset_class=None)
     def export(self, request: ApiRequest, id: str) -> HttpResponseBase:

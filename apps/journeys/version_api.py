@@ -110,7 +110,10 @@ class MadeMapSerializer(TenantSerializer):
 class VersionActions:
     """What the viewset of maps can do with versions."""
 
-    @extend_schema(responses={200: JourneyVersionSerializer})
+    @extend_schema(
+        parameters=[OpenApiParameter("number", int, OpenApiParameter.PATH, description="The version's number.")],
+        responses={200: JourneyVersionSerializer},
+    )
     @action(detail=True, filterset_class=None, url_path=r"versions/(?P<number>[^/.]+)", url_name="version")
     def version(self: Any, request: Request, id: str, number: str) -> Response:
         """One version."""

@@ -177,7 +177,9 @@ def represent(found: Found) -> Response:
     """An answer, or that it is being counted. Raises NotCounted when a count was stopped or has failed."""
     if found.result is not None and found.as_of is not None and found.is_current:
         moment = UtcDateTimeField().to_representation(found.as_of)
-        return Response({**found.result, "as_of": moment})
+        response = Response({**found.result, "as_of": moment})
+        response.tagged_by = found.result  # type: ignore[attr-defined]
+        return response
     if found.report is not None and found.report.state in (PathReport.State.FAILED, PathReport.State.STOPPED):
         raise NotCounted(found.report.error or _("The count was stopped. Start it again from the page of the map."))
     percent = percent_of(found.report) if found.report else 0

@@ -251,7 +251,10 @@ class PersonaViewSet(TenantViewSet):
             OpenApiParameter("format", str, enum=list(TYPES), description="JSON without one."),
             OpenApiParameter("version", int, description="A version; otherwise the draft for those who edit."),
         ],
-        responses={(200, kind): OpenApiResponse(OpenApiTypes.BINARY) for kind in TYPES.values()},
+        responses={
+            (200, kind): OpenApiResponse(OpenApiTypes.OBJECT if kind == TYPES["json"] else OpenApiTypes.BINARY)
+            for kind in TYPES.values()
+        },
     )
     @action(detail=True, filterset_class=None)
     def export(self, request: Request, id: str) -> HttpResponseBase:

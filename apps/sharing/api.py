@@ -134,8 +134,8 @@ class ShareLinkViewSet(TenantViewSet):
     def update_object(self, row: ShareLink, data: dict[str, Any]) -> ShareLink:
         return services.update_share_link(actor=self.request.actor, link=row, **data)
 
-    @extend_schema(description="Revoke the link at once; its row stays in the list.")
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Revoke the link at once; its row stays in the list."""
         return super().destroy(request, *args, **kwargs)
 
     def delete_object(self, row: ShareLink) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 import django_filters
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 
 from apps.organizations.models import Unit
 from apps.touchpoints.models import BackstageRecord, Channel, Touchpoint
@@ -58,6 +59,7 @@ class TouchpointFilter(django_filters.FilterSet):
     def only_archived(self, queryset: QuerySet[Touchpoint], _name: str, value: bool) -> QuerySet[Touchpoint]:
         return queryset.filter(archived_at__isnull=not value)
 
+    @extend_schema_field({"type": "array", "items": {"type": "string"}})
     def only_lacking(self, queryset: QuerySet[Touchpoint], _name: str, values: list[str]) -> QuerySet[Touchpoint]:
         rows = list(queryset.select_related(None))
         known = known_of(actor=self.request.actor, organization=self.request.organization, rows=rows)

@@ -103,10 +103,13 @@ class ApiView(APIView):
         return response.render() if hasattr(response, "render") else response
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Add the entity tag; answer 304 when the client has this representation already."""
+        """Add the entity tag; answer 304 when the client has this representation already.
+
+        The tag is made of the body, or of what the response names in `tagged_by`: of all but the moment of an answer.
+        """
         response = super().finalize_response(request, response, *args, **kwargs)
         if isinstance(response, Response) and "ETag" not in response and tagged(request, response):
-            etag = etag_of(render_json(response.data))
+            etag = etag_of(render_json(getattr(response, "tagged_by", response.data)))
             if request.method in ("GET", "HEAD") and is_fresh(request.headers.get("If-None-Match", ""), etag):
                 response = HttpResponseNotModified()
             response["ETag"] = etag

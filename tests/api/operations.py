@@ -29,7 +29,7 @@ from apps.imports.exports import file_of
 from apps.imports.models import ExportJob, ImportJob
 from apps.imports.staging import file_of as import_file_of
 from apps.interactions.touches import add_touch
-from apps.organizations.models import Membership, Organization
+from apps.organizations.models import ApiKey, Membership, Organization
 from cxm.actor import Actor
 from cxm.scope import current_tenant_id
 from tests.factories import a_member, make
@@ -200,12 +200,20 @@ def a_started_plan() -> dict[str, Any]:
     return {"id": str(pause_plan(actor=system, plan=start_plan(actor=system, plan=a_send_plan())).pk)}
 
 
+def a_comment_of_the_key() -> dict[str, Any]:
+    """A comment that the key of the test wrote: nobody changes another's."""
+    comment = make(apps.get_model("comments.Comment"))
+    comment.key_id = ApiKey.objects.order_by("-created_at").values_list("pk", flat=True).first()
+    comment.save(update_fields=["key_id"])
+    return {"id": str(comment.pk)}
+
+
 ROWS: dict[str, Callable[[], dict[str, Any]]] = {
     "accounts/": row("customers.Account", id="pk"),
     "activities/": row("interactions.Activity", id="pk"),
     "audit/": an_audit_entry,
     "collectors/": row("collectors.Collector", id="pk"),
-    "comments/": row("comments.Comment", id="pk"),
+    "comments/": a_comment_of_the_key,
     "customers/": row("customers.Customer", id="pk", external_id="external_id"),
     "customers/{id}/unmerge/": a_person_of_two,
     "customers/{customer_id}/": row("customers.Customer", customer_id="pk"),
@@ -363,7 +371,7 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "POST journeys/import/": lambda: {"text": "# Buy\nPain points: waits in line", "name": text("Pasted")},
     "POST journeys/{id}/publish/": lambda: {"purpose": "First"},
-    "POST journeys/{id}/to-be/": lambda: {},
+    "POST journeys/{id}/to-be/": dict,
     "POST members/": lambda: {"email": f"{text('person')}@example.com", "role": "employee"},
     "PATCH members/{id}/": lambda: {"role": "analyst"},
     "POST personas/": lambda: {"name": text("Persona"), "needs": ["To know the price"]},

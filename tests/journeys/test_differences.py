@@ -52,9 +52,19 @@ def on_card(**facts: Any) -> Any:
         (on_card(evidence="measured"), "Evidence for “one” changed from assumption to measured", False, False),
         (on_card(owner="u1"), "“one” belongs to Ada Roe instead of nobody", False, False),
         (on_card(lane="pain_points"), "“one” moved to Pain points of “t”", True, False),
-        (lambda _map, step: step["cards"].reverse(), "Cards in Customer actions of “t” stand in another order", False, True),
+        (
+            lambda _map, step: step["cards"].reverse(),
+            "Cards in Customer actions of “t” stand in another order",
+            False,
+            True,
+        ),
         (lambda map, _step: map.update(kind="to_be"), "The map shows how it shall be", False, False),
-        (lambda map, _step: map.update(persona="p1"), "The map belongs to persona “Lena” instead of no persona", False, False),
+        (
+            lambda map, _step: map.update(persona="p1"),
+            "The map belongs to persona “Lena” instead of no persona",
+            False,
+            False,
+        ),
         (lambda map, _step: map.update(metric="csat"), "Emotion is compared with CSAT instead of NPS", False, False),
         (
             lambda map, _step: map["stages"][0].update(duration="2 days"),
