@@ -135,6 +135,14 @@ OPPORTUNITIES: Final[list[dict[str, Any]]] = [
     },
 ]  # fmt: skip
 
+BACKING: Final = [  # part of the persona, its line, and what it rests on: one of INSIGHTS, or a source in words
+    ("frustrations", "Letters that explain nothing", 0, "measured"),
+    ("needs", "One price, all fees in it", 4, "some"),
+    ("behaviours", "Compares on her phone after eight in the evening",
+     "Web statistics, September: 41 % after 20:00", "measured"),
+]  # fmt: skip
+REVISED: Final = "What she said about the first invoice is in"
+
 COMMENTS: Final = [  # on what, who says it (the part of the address before the @), what
     (
         "persona",

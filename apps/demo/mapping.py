@@ -20,7 +20,7 @@ from apps.opportunities.services import create_opportunity
 from apps.organizations.models import Organization
 from apps.organizations.queries import actor_for
 from apps.personas.models import Persona
-from apps.personas.services import update_persona
+from apps.personas.services import publish_persona, update_persona
 from apps.touchpoints.backstage import create_record
 from apps.touchpoints.models import Touchpoint
 from apps.touchpoints.services import update_touchpoint
@@ -121,6 +121,22 @@ def write_opportunities(
             insights=[str(insights[at].pk) for at in told["insights"]],
             **values,
         )
+
+
+def revise_persona(*, actor: Actor, persona: Persona, insights: list[Insight], owner: User, today: dt.date) -> None:
+    """Say what the persona's lines rest on and who looks after it, and publish that; its review has just come due."""
+    backing: list[dict[str, Any]] = []
+    for section, line, rests_on, level in map_story.BACKING:
+        item: dict[str, Any] = {"section": section, "line": line, "level": level}
+        if isinstance(rests_on, int):
+            item |= {"kind": "insight", "ref": str(insights[rests_on].pk)}
+        else:
+            item |= {"text": rests_on}
+        backing.append(item)
+    persona = Persona.objects.get(pk=persona.pk)
+    review = today - dt.timedelta(days=9)
+    persona = update_persona(actor=actor, persona=persona, owner=owner, review_date=review, backing=backing)
+    publish_persona(actor=actor, persona=persona, purpose=map_story.REVISED)
 
 
 def _steps(journey: Journey) -> Iterator[StepContent]:

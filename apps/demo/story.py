@@ -304,6 +304,17 @@ PERSONAS = [
         "frustrations": ["Hotlines that start from zero each time"],
         "channels": ["Phone", "Visit"],
     },
+    {
+        "name": "The bonus hunter",
+        "tagline": "Changes supplier every autumn",
+        "kind": "anti",
+        "evidence_level": "proto",
+        "quote": "Is the bonus paid in cash?",
+        "behaviours": ["Leaves the week after the bonus", "Never opens the app"],
+        "goals": ["The largest bonus of the year"],
+        "reason": "A tariff made for these would be paid for by those who stay.",
+        "channels": ["Comparison portal"],
+    },
 ]
 
 

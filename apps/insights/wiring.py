@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.comments.registry import register_commentable
 from apps.customers.holders import TableHolder, register_holder
 from apps.customers.masking import mask_text
-from apps.insights import queries
+from apps.insights import evidence, queries
 from apps.insights.filters import InsightFilter
 from apps.insights.holding import withdraw
 from apps.insights.models import Insight
@@ -23,6 +23,7 @@ from apps.journeys.registry import (
     register_mark,
     register_page,
 )
+from apps.personas.evidence import EvidenceKind, register_evidence
 from cxm.actor import Actor
 from cxm.errors import DomainErrors
 from cxm.exports import ExportKind, Rows, register_export
@@ -176,3 +177,6 @@ register_nav(
 )
 register_command(label=_("New insight"), icon="notebook", url_name="insights:create", permission="insights.edit")
 register_searcher("insights", permission="insights.view", search=search_insights, label=_("Insights"))
+register_evidence(
+    EvidenceKind("insight", _("Insight"), "insights.view", search=evidence.offered, resolve=evidence.resolved)
+)
