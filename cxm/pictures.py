@@ -14,26 +14,30 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from cxm.errors import DomainError
 from cxm.scope import current_tenant_id
 
-MOST_BYTES: Final = 8 * 1024 * 1024
+MOST_MEGABYTES: Final = 8
 MOST_PIXELS: Final = 40_000_000
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 CONTENT_TYPE: Final = "image/webp"
 
 
-def store_picture(file: BinaryIO, *, folder: str, longest_side: int, field: str = "picture") -> str:
+def store_picture(
+    file: BinaryIO, *, folder: str, longest_side: int, field: str = "picture", megabytes: int = MOST_MEGABYTES
+) -> str:
     """Store an uploaded picture as WebP without its metadata, at most `longest_side` pixels on its longer side.
 
-    Gives its name, `<organisation>/<folder>/<random>.webp`. Raises `DomainError` naming `field` for a file over 8 MB,
-    over 40 megapixels, or that is no picture.
+    Gives its name, `<organisation>/<folder>/<random>.webp`. Raises `DomainError` naming `field` for a file over so many
+    megabytes, over 40 megapixels, or that is no picture.
     """
-    drawn = _redrawn(file, longest_side, field)
+    drawn = _redrawn(file, longest_side, field, megabytes)
     return default_storage.save(f"{current_tenant_id()}/{folder}/{uuid4().hex}.webp", ContentFile(drawn))
 
 
-def _redrawn(file: BinaryIO, longest_side: int, field: str) -> bytes:
-    raw = file.read(MOST_BYTES + 1)
-    if len(raw) > MOST_BYTES:
-        raise DomainError(_("Choose a picture of at most 8 MB."), field=field, code="too_large")
+def _redrawn(file: BinaryIO, longest_side: int, field: str, megabytes: int) -> bytes:
+    most = megabytes * 1024 * 1024
+    raw = file.read(most + 1)
+    if len(raw) > most:
+        message = _("Choose a picture of at most %(megabytes)d MB.") % {"megabytes": megabytes}
+        raise DomainError(message, field=field, code="too_large")
     try:
         with Image.open(BytesIO(raw), formats=FORMATS) as opened:
             if opened.width * opened.height > MOST_PIXELS:

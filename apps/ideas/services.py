@@ -12,19 +12,23 @@ from django.utils.translation import gettext as _
 
 from apps.audit.services import record
 from apps.ideas.models import Idea, IdeaComment, IdeaVote
-from apps.ideas.pictures import store_picture
 from apps.organizations.models import Organization
 from apps.outbox.services import emit
 from apps.personas.models import Persona
 from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
 from cxm.errors import Conflict, DomainError, DomainErrors, FieldError, NotAllowed
+from cxm.pictures import store_picture
 from cxm.scope import current_tenant_id
 
 LONGEST_TITLE: Final = 160
 LONGEST_TEXT: Final = 10_000
 
 Unset: Any = object()
+
+PICTURES: Final = "ideas"
+"""The folder of their pictures."""
+PICTURE_SIDE: Final = 1600
 
 
 @transaction.atomic
@@ -58,7 +62,7 @@ def submit_idea(
         anonymous=anonymous,
         touchpoint=touchpoint,
         persona=persona,
-        picture=store_picture(picture) if picture else "",
+        picture=store_picture(picture, folder=PICTURES, longest_side=PICTURE_SIDE) if picture else "",
     )
     record(actor=Actor.system("anonymous idea") if anonymous else actor, action="ideas.submitted", target=idea)
     emit("ideas.idea_submitted", {"idea": str(idea.pk)})
@@ -86,7 +90,7 @@ def change_idea(
     values: dict[str, Any] = _cleaned(texts)
     values |= {name: value for name, value in (("touchpoint", touchpoint), ("persona", persona)) if value is not Unset}
     if picture is not Unset:
-        values["picture"] = store_picture(picture) if picture else ""
+        values["picture"] = store_picture(picture, folder=PICTURES, longest_side=PICTURE_SIDE) if picture else ""
     changed = [name for name, value in values.items() if getattr(idea, name) != value]
     if changed:
         for name in changed:

@@ -17,8 +17,8 @@ from apps.ideas import queries, services
 from apps.ideas.filters import IdeaFilter
 from apps.ideas.forms import CommentForm, IdeaForm, MergeForm, StatusForm
 from apps.ideas.models import Idea
-from apps.ideas.pictures import CONTENT_TYPE
 from apps.touchpoints.models import Touchpoint
+from cxm.pictures import CONTENT_TYPE
 from cxm.web.forms import domain_errors_into
 from cxm.web.http import MemberRequest
 from cxm.web.urls import org_url

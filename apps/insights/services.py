@@ -10,7 +10,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.dateparse import parse_date
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
@@ -30,6 +29,7 @@ from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
 from cxm.errors import Conflict, DomainError, NotFound, read_fields
 from cxm.ids import parse_uuid
+from cxm.reading import choice_reader, read_day, read_whole, text_reader
 from cxm.scope import current_tenant_id
 from cxm.texts import clean_text
 
@@ -137,7 +137,7 @@ def link_insights(*, actor: Actor, insights: Collection[UUID], **links: Any) -> 
 def set_old_after(*, actor: Actor, months: object) -> int:
     """From how many months on (1..120) insights are marked as old. Raises DomainError naming `months`."""
     actor.require_everywhere("organization.settings")
-    value = _whole("months", months, 1, OLDEST_MONTHS)
+    value = read_whole("months", months, 1, OLDEST_MONTHS)
     InsightSettings.objects.update_or_create(defaults={"old_after_months": value}, tenant_id=current_tenant_id())
     record(actor=actor, action="insights.settings_changed", fields=["old_after_months"])
     return value
@@ -186,36 +186,8 @@ def _short(text: str) -> str:
 # Reading what is given
 
 
-def _text(name: str, limit: int, *, required: bool = False, line: bool = True) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        text = clean_text(value, field=name, limit=limit, required=required)
-        return " ".join(text.split()) if line else text
-
-    return read
-
-
-def _choice(name: str, choices: Sequence[str]) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if not isinstance(value, str) or value not in choices:
-            message = _("Must be one of: %(choices)s.") % {"choices": ", ".join(choices)}
-            raise DomainError(message, field=name, code="invalid_choice")
-        return str(value)
-
-    return read
-
-
-def _whole(name: str, value: object, least: int, most: int) -> int:
-    number = value
-    if isinstance(number, str) and number.strip().isascii() and number.strip().isdigit() and len(number) <= 12:
-        number = int(number)
-    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-        message = _("Must be a whole number from %(least)d to %(most)d.") % {"least": least, "most": most}
-        raise DomainError(message, field=name)
-    return number
-
-
 def _people(value: object) -> int:
-    return 1 if value is None else _whole("people", value, 1, MOST_PEOPLE)
+    return 1 if value is None else read_whole("people", value, 1, MOST_PEOPLE)
 
 
 def _score(value: object) -> float | None:
@@ -228,20 +200,7 @@ def _score(value: object) -> float | None:
 
 
 def _day(value: object) -> date | None:
-    if value is None or value == "":
-        return None
-    day = value
-    if isinstance(day, str):
-        try:
-            day = parse_date(day) if len(day) == len("2026-01-31") else None
-        except ValueError:
-            day = None
-    if not isinstance(day, date):
-        raise DomainError(_("Must be a date such as 2026-01-31."), field="source_date")
-    if not _EARLIEST <= day <= localdate():
-        message = _("Must be a day since 1900 that is not in the future.")
-        raise DomainError(message, field="source_date")
-    return day
+    return read_day("source_date", value, _EARLIEST, localdate())
 
 
 def _link(value: object) -> str:
@@ -262,16 +221,16 @@ def _persona(value: object) -> Persona | None:
 
 
 READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "kind": _choice("kind", Insight.Kind.values),
-    "title": _text("title", LONGEST_TITLE, required=True),
-    "body": _text("body", LONGEST_TEXT, line=False),
-    "source": _text("source", LONGEST_SOURCE),
+    "kind": choice_reader("kind", Insight.Kind.values),
+    "title": text_reader("title", LONGEST_TITLE, required=True, line=True),
+    "body": text_reader("body", LONGEST_TEXT),
+    "source": text_reader("source", LONGEST_SOURCE, line=True),
     "source_date": _day,
     "link": _link,
     "people": _people,
     "score": _score,
     "persona": _persona,
-    "consent": _choice("consent", Insight.Consent.values),
+    "consent": choice_reader("consent", Insight.Consent.values),
 }
 """What can be said of an insight by itself, and how it is read."""
 PERSONAL: Final = frozenset({"title", "body", "source", "link", "customer", "customer_id", "response_id"})

@@ -9,7 +9,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
 from apps.audit.services import record
@@ -27,8 +26,8 @@ from apps.touchpoints.models import Touchpoint
 from cxm.actor import Actor
 from cxm.errors import DomainError, NotFound, read_fields
 from cxm.ids import parse_uuid
+from cxm.reading import choice_reader, read_day, read_whole, text_reader
 from cxm.scope import current_tenant_id
-from cxm.texts import clean_text
 
 LONGEST_TITLE: Final = 200
 LONGEST_TEXT: Final = 10_000
@@ -125,7 +124,7 @@ def move_opportunity(
     actor.require("opportunities.edit")
     given = {"status": status, "horizon": horizon}
     fields = read_fields(READERS, {name: value for name, value in given.items() if value is not None})
-    place = None if position is None else _whole("position", position, 0, 1_000_000)
+    place = None if position is None else read_whole("position", position, 0, 1_000_000)
     _lock_ranks()
     row = _locked(opportunity.pk)
     board = "horizon" if "horizon" in fields and "status" not in fields else "status"
@@ -233,50 +232,12 @@ def _give_ranks_anew() -> None:
 # Reading what is given
 
 
-def _text(name: str, limit: int, *, required: bool = False, line: bool = False) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        text = clean_text(value, field=name, limit=limit, required=required)
-        return " ".join(text.split()) if line else text
-
-    return read
-
-
-def _choice(name: str, choices: Sequence[str]) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if not isinstance(value, str) or value not in choices:
-            message = _("Must be one of: %(choices)s.") % {"choices": ", ".join(choices)}
-            raise DomainError(message, field=name, code="invalid_choice")
-        return str(value)
-
-    return read
-
-
-def _whole(name: str, value: object, least: int, most: int) -> int:
-    number = value
-    if isinstance(number, str) and number.isascii() and number.isdigit() and len(number) <= 9:
-        number = int(number)
-    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-        message = _("Must be a whole number from %(least)d to %(most)d.") % {"least": least, "most": most}
-        raise DomainError(message, field=name)
-    return number
-
-
 def _score(name: str) -> Callable[[Any], int | None]:
-    return lambda value: None if value is None or value == "" else _whole(name, value, 1, 5)
+    return lambda value: None if value is None or value == "" else read_whole(name, value, 1, 5)
 
 
 def _day(value: object) -> date | None:
-    if value is None or value == "":
-        return None
-    day = value
-    if isinstance(day, str):
-        try:
-            day = parse_date(day) if len(day) == len("2026-01-31") else None
-        except ValueError:
-            day = None
-    if not isinstance(day, date) or not _DAYS[0] <= day <= _DAYS[1]:
-        raise DomainError(_("Must be a date such as 2026-01-31, from 2000 to 2199."), field="due_date")
-    return day
+    return read_day("due_date", value, *_DAYS)
 
 
 def _persona(value: object) -> Persona | None:
@@ -304,13 +265,13 @@ def _row(model: Any, value: object, field: str, message: str) -> Any:
 
 
 READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "title": _text("title", LONGEST_TITLE, required=True, line=True),
-    "description": _text("description", LONGEST_TEXT),
-    "pain_point": _text("pain_point", LONGEST_PAIN),
+    "title": text_reader("title", LONGEST_TITLE, required=True, line=True),
+    "description": text_reader("description", LONGEST_TEXT),
+    "pain_point": text_reader("pain_point", LONGEST_PAIN),
     "touchpoint": _touchpoint,
     "persona": _persona,
-    "status": _choice("status", Opportunity.Status.values),
-    "horizon": _choice("horizon", Opportunity.Horizon.values),
+    "status": choice_reader("status", Opportunity.Status.values),
+    "horizon": choice_reader("horizon", Opportunity.Horizon.values),
     "due_date": _day,
     **{name: _score(name) for name in SCORES},
     "owner": lambda value: member(value, field="owner"),

@@ -16,11 +16,13 @@ from apps.personas.binding import bind_persona, follow_publication
 from apps.personas.drafts import apply_values, content_of, lock_persona, read_values
 from apps.personas.evidence import of_existing_lines
 from apps.personas.models import Persona, PersonaVersion
-from apps.personas.pictures import redrawn, store_picture
 from cxm.actor import Actor
 from cxm.errors import DomainErrors, FieldError, NotFound, PreconditionFailed
+from cxm.pictures import store_picture
 
 PURPOSE_LENGTH = 400
+PORTRAIT_SIDE = 512
+PORTRAIT_MEGABYTES = 5
 
 
 @transaction.atomic
@@ -65,7 +67,11 @@ def set_portrait(*, actor: Actor, persona: Persona, file: BinaryIO | None) -> Pe
     versions show them.
     """
     persona = lock_persona(actor, persona)
-    name = "" if file is None else store_picture(redrawn(file))
+    name = ""
+    if file is not None:
+        name = store_picture(
+            file, folder="personas", longest_side=PORTRAIT_SIDE, field="portrait", megabytes=PORTRAIT_MEGABYTES
+        )
     return apply_values(actor, persona, {"portrait": name}, "personas.portrait_changed")
 
 
