@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from apps.journeys.queries import journey_for
@@ -24,10 +24,10 @@ def journey_comments(request: MemberRequest, pk: UUID) -> HttpResponse:
 @permission_required("journeys.view")
 @require_safe
 def part_comments(request: MemberRequest) -> HttpResponse:
-    """From a card or step of a map (`?journey=&step=&card=`) to what is said about it."""
+    """From a card or step of a map (`?journey=&step=&card=`) to what is said about it; without a map, to the maps."""
     pk = parse_uuid(request.GET.get("journey", ""))
     anchor = parse_uuid(request.GET.get("card", "")) or parse_uuid(request.GET.get("step", ""))
     if pk is None:
-        raise Http404
+        return see_other(request, org_url(request.organization, "journeys:list"))
     url = org_url(request.organization, "journeys:comments", pk=journey_for(request.actor, pk).pk)
     return see_other(request, f"{url}?anchor={anchor}" if anchor else url)

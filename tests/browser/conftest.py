@@ -55,6 +55,37 @@ class _Quiet(WSGIRequestHandler):
         """Requests are not printed: a failing test says what was wrong."""
 
 
+class Busy:
+    """The application, and how many requests it is answering: boards ask on while a test ends.
+
+    A request that is still under way when the tables are emptied would wait for them, and they for it.
+    """
+
+    def __init__(self) -> None:
+        self.application: Callable[..., Any] | None = None
+        self._running = 0
+        self._changed = threading.Condition()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        with self._changed:
+            self._running += 1
+        try:
+            assert self.application is not None
+            return self.application(environ, start_response)
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def wait_until_idle(self) -> None:
+        """Return when nothing is being answered any more. Raises AssertionError after half a minute."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: not self._running, timeout=30), "a request does not end"
+
+
+busy = Busy()
+
+
 @dataclass
 class Watched:
     """A page and everything the browser complained about on it."""
@@ -93,7 +124,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> I
         call_command("collectstatic", interactive=False, verbosity=0)
         httpd = ThreadedWSGIServer(("127.0.0.1", 0), _Quiet)
         httpd.daemon_threads = True
-        httpd.set_app(get_wsgi_application())
+        busy.application = get_wsgi_application()
+        httpd.set_app(busy)
         thread = threading.Thread(target=httpd.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{httpd.server_port}"
@@ -152,6 +184,7 @@ def page_as(chromium: Any, server: str, transactional_db: None) -> Iterator[Call
     complaints = [text for _context, watched in opened for text in watched.complaints]
     for context, _watched in opened:
         context.close()
+    busy.wait_until_idle()
     assert complaints == []
 
 

@@ -49,6 +49,7 @@ def test_a_newcomer_signs_up_founds_an_organisation_and_publishes_a_first_map(
     page.wait_for_url("**/o/newcomer-ltd/**")
     assert findings(page) == []
     watched.open("/o/newcomer-ltd/journeys/new/")
+    page.get_by_role("link", name="Simple outline").click()
     page.fill("[name=name]", "From offer to first bill")
     page.locator("textarea").first.fill("Offer\nContract\nFirst bill")
     page.click("main form button.cx-btn-p")
