@@ -112,6 +112,7 @@ def touchpoint_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
             (one, page_url(request, one.url_name, "surveys.view", pk=one.object_id))
             for one in registry.asked_at(request.actor, touchpoint.pk)
         ],
+        "volume": volume_of(request, touchpoint, params),
         "tried": tried(request, touchpoint.event_match),
         "conditions": conditions_of(touchpoint.event_match),
         "promise": promise_words(touchpoint),
@@ -127,6 +128,14 @@ def touchpoint_detail(request: MemberRequest, pk: UUID) -> HttpResponse:
         "coverage_url": coverage_url(request, touchpoint, params),
     }
     return render_page(request, "touchpoints/detail.html", context)
+
+
+def volume_of(request: MemberRequest, touchpoint: Touchpoint, params: QueryDict) -> int | None:
+    """How often its event came in the period shown; None when it has no matcher, or for who may see no measures."""
+    if touchpoint.event_match is None or not request.actor.can("metrics.view"):
+        return None
+    start, end = instants_of(params, request.organization)
+    return registry.figure("volume", [touchpoint.pk], start, end).get(touchpoint.pk, 0)
 
 
 def promise_words(touchpoint: Touchpoint) -> dict[str, Any] | None:
