@@ -99,7 +99,10 @@ def difference_between(first: Metric, second: Metric) -> Difference | None:
 
 
 def population_choices(actor: Actor) -> dict[str, list[tuple[UUID, str]]]:
-    """`segments`, and `personas` bound to one, by name, at most MOST_CHOICES of each, for filters. One query."""
+    """`segments`, and `personas` bound to one, by name, at most MOST_CHOICES of each, for filters. One query.
+
+    Segments only for who may see segments: their names tell of customers.
+    """
 
     def named(rows: QuerySet[Any], kind: str) -> QuerySet[Any]:
         return (
@@ -110,6 +113,7 @@ def population_choices(actor: Actor) -> dict[str, list[tuple[UUID, str]]]:
 
     bound = visible_personas(actor).filter(segment__isnull=False, archived_at=None)
     found: dict[str, list[tuple[UUID, str]]] = {"segments": [], "personas": []}
-    for kind, pk, name in named(Segment.objects.all(), "segments").union(named(bound, "personas"), all=True):
+    segments = Segment.objects.all() if actor.can("segments.view") else Segment.objects.none()
+    for kind, pk, name in named(segments, "segments").union(named(bound, "personas"), all=True):
         found[kind].append((pk, name))
     return {kind: sorted(rows, key=lambda row: row[1].casefold()) for kind, rows in found.items()}

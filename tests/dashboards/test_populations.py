@@ -80,3 +80,9 @@ def test_unbound_personas_and_those_of_others_are_not_offered(acme: Any, bound: 
         assert "First bill" in page and "Lena" in page
         assert "Their" not in page and "Unbound persona" not in page
         assert client.get(f"/o/{acme.slug}/{path}?segment={segment.pk}").status_code == 422
+
+
+def test_names_of_segments_are_offered_to_who_may_see_segments(acme: Any, bound: Persona) -> None:
+    assert "First bill" in signed_in(a_member(acme, "analyst")).get(f"/o/{acme.slug}/").content.decode()
+    page = signed_in(a_member(acme, "agent")).get(f"/o/{acme.slug}/").content.decode()
+    assert "First bill" not in page
