@@ -261,6 +261,7 @@ def test_who_was_asked_lately_sees_nothing(shop: Callable[..., Any]) -> None:
     organization = an_organization("Acme")
     watched, _collector = shop(organization, user="c-1")
     frame_of(watched.page).locator("h1").wait_for()
+    watched.page.wait_for_load_state("networkidle")
     with watched.page.expect_response(lambda response: "/e/" in response.url and response.status == 204):
         watched.page.evaluate("localStorage.clear()")
         watched.page.reload()

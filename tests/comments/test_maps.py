@@ -53,7 +53,8 @@ def test_draft_map_is_hidden_from_employees(organization: Organization, browser_
     base = f"/o/{organization.slug}/"
     assert browser_as("employee").get(f"{base}journeys/{journey.pk}/comments/").status_code == 404
     assert browser_as("employee").get(f"{base}journeys/comments/?journey={journey.pk}").status_code == 404
-    assert browser_as("manager").get(f"{base}journeys/comments/?journey=x").status_code == 404
+    nowhere = browser_as("manager").get(f"{base}journeys/comments/?journey=x")
+    assert (nowhere.status_code, nowhere.headers["Location"]) == (302, f"{base}journeys/")
 
 
 def test_comments_go_with_a_map_that_goes_for_good(organization: Organization) -> None:
